@@ -1,0 +1,106 @@
+#pragma once
+// What every recommender is, whatever is inside it. Legend: B queries, C candidates each, N items,
+// D dimensions, K recommendations.
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/json.h"
+#include "data/dataset.h"
+
+namespace kindred::model {
+
+using data::Index;
+
+/// Whom to recommend to: a known user, or somebody never seen who has only a history, or both.
+struct Query {
+  std::optional<Index> user;
+  std::vector<Index> history;  ///< items, oldest first, cut before the target
+  std::vector<int64_t> times;  ///< of the history's items; empty when unknown
+  std::optional<int64_t> row;  ///< the interaction row this query stands for (pointwise protocols)
+};
+
+/// What a recommender can do. A protocol that needs more says so by name.
+struct Capabilities {
+  bool scores = false;      ///< score(): given candidates
+  bool scores_all = false;  ///< score_all(): every item
+  bool represents = false;  ///< user_vectors(), item_vectors(): score = their inner product
+  bool answers = false;     ///< answer(): text
+};
+
+/// The best items of each query. Rows may be shorter than K where fewer items are allowed.
+struct TopItems {
+  std::vector<std::vector<Index>> items;   ///< [B][<=K], best first
+  std::vector<std::vector<float>> scores;  ///< same shape
+};
+
+/// Ties are broken by these ranks (by SHA-256 of the item token), smaller first; and what may not
+/// be recommended to each query.
+struct TopRequest {
+  std::span<const Query> queries;
+  int64_t k = 10;
+  std::span<const std::vector<Index>> masked;  ///< [B] sorted item lists, or empty: nothing masked
+  std::span<const uint32_t> tie_ranks;         ///< [N]
+  std::span<const Index> among;                ///< sorted; empty: every item
+};
+
+/// Recommends; how it was trained is not its concern.
+class Recommender {
+ public:
+  virtual ~Recommender() = default;
+
+  virtual std::string name() const = 0;  ///< the catalog's name
+  virtual Capabilities capabilities() const = 0;
+  virtual int64_t item_count() const = 0;
+
+  /// Scores of given candidates: candidates [B, C] int64 -> [B, C] float. The default picks them
+  /// out of score_all().
+  virtual torch::Tensor score(std::span<const Query> queries, const torch::Tensor& candidates);
+
+  /// Scores of every item, written into `out` [B, N] float (the caller's block).
+  virtual void score_all(std::span<const Query> queries, torch::Tensor& out);
+
+  /// Query vectors [B, D]; with item_vectors() the score is the inner product.
+  virtual torch::Tensor user_vectors(std::span<const Query> queries);
+  /// Item vectors [N, D] (bias folded in as extra dimensions where there is one).
+  virtual torch::Tensor item_vectors();
+
+  /// The best items of each query. The default works by blocks (of items where the recommender
+  /// represents, of queries otherwise) with partial selection: no [all users, N] matrix ever
+  /// exists.
+  virtual TopItems top(const TopRequest& request);
+
+  /// Queries that top() should be asked at a time (a recommender with a large state wants few).
+  virtual int64_t preferred_queries() const { return 256; }
+
+  /// Whether this item had no training interactions and is known by its text alone.
+  virtual bool is_cold(Index /*item*/) const { return false; }
+
+  /// Writes what load needs into the folder (safetensors under fixed names, copied backbone files)
+  /// and returns the JSON kept in kindred.json under "model".
+  virtual Json save(const std::filesystem::path& folder) const = 0;
+
+ protected:
+  /// Throws `config` naming the recommender and the missing capability.
+  [[noreturn]] void lacks(const char* capability) const;
+};
+
+/// Named tensors to a safetensors file (moved to CPU, contiguous), atomically; and back.
+using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
+void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors);
+/// Copies out of the file. Throws `missing` or `bad_data`.
+NamedTensors load_tensors(const std::filesystem::path& path);
+/// The tensor of that name; throws `bad_data` naming the file when absent or not of `shape` (-1:
+/// any).
+torch::Tensor find_tensor(const NamedTensors& tensors, const std::string& name,
+                          std::span<const int64_t> shape, const std::string& where);
+
+}  // namespace kindred::model

@@ -1,0 +1,53 @@
+#pragma once
+// The one training loop. It knows no recommender and no metric.
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/json.h"
+#include "model/objective.h"
+
+namespace kindred::train {
+
+using NamedNumbers = std::vector<std::pair<std::string, double>>;
+
+/// What the loop is run in.
+struct FitContext {
+  std::filesystem::path folder;  ///< checkpoints of this stage (made if absent)
+  uint64_t seed = 1;
+  torch::Device device = torch::kCPU;
+  bool resume = false;
+  /// Fingerprint of data and options; a checkpoint of another one is refused.
+  std::string fingerprint;
+  /// Named numbers of the current model (such as "ndcg@10"), asked every `evaluate_every` epochs.
+  std::function<NamedNumbers()> validate;
+  /// The value of the selection expression over those numbers; larger is better.
+  std::function<double(const std::string& expression, const NamedNumbers&)> select;
+  /// Called with every log record: {"stage", "epoch", "step", "loss", ...}.
+  std::function<void(const Json&)> record;
+  /// Called with the number of records written so far on resume, so that logs are cut back.
+  std::function<void(int64_t records)> cut_back;
+  std::stop_token stop;
+  bool quiet = false;
+};
+
+/// How a stage ended.
+struct FitResult {
+  int64_t epochs = 0, steps = 0;
+  int64_t best_epoch = -1;
+  double best = 0;
+  double seconds = 0;  ///< of training, validation excluded
+  double final_loss = 0;
+};
+
+/// Trains a stage and leaves the selected state in its parameters. Throws `internal` when the loss
+/// diverges (the batch is written out, the last good state kept), `interrupted` after saving when
+/// the stop token is set, `bad_data` for a checkpoint of other data or options.
+FitResult fit(model::Stage& stage, const FitContext& context);
+
+}  // namespace kindred::train
