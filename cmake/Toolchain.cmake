@@ -1,7 +1,8 @@
 # Warnings, sanitizers, the instruction-set baseline, ccache and mold where they are present.
 
 add_library(kindred_warnings INTERFACE)
-target_compile_options(kindred_warnings INTERFACE -Wall -Wextra -Wno-unknown-pragmas)
+target_compile_options(kindred_warnings INTERFACE -Wall -Wextra -Wno-unknown-pragmas
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 
 # The baseline of the project: x86-64-v3. Faster paths are chosen at run time.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
