@@ -1,0 +1,67 @@
+#include "eval/metrics/text_metrics.h"
+
+#include <array>
+#include <cctype>
+#include <functional>
+#include <limits>
+#include <utility>
+
+namespace kindred::eval {
+
+namespace {
+
+std::string_view without_quotes(std::string_view text) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 3> pairs{
+      {{"\"", "\""}, {"'", "'"}, {"\xE2\x80\x9C", "\xE2\x80\x9D"}}};  // the last: curly quotes
+  for (const auto& [open, close] : pairs) {
+    if (text.size() >= open.size() + close.size() && text.starts_with(open) &&
+        text.ends_with(close)) {
+      return text.substr(open.size(), text.size() - open.size() - close.size());
+    }
+  }
+  return text;
+}
+
+double any_title(std::span<const std::string> titles,
+                 const std::function<bool(const std::string&)>& matches) {
+  bool any = false;
+  for (const std::string& raw : titles) {
+    const std::string title = normalized_text(raw);
+    if (title.empty()) continue;
+    if (matches(title)) return 1;
+    any = true;
+  }
+  return any ? 0 : std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace
+
+std::string normalized_text(std::string_view text) {
+  std::string result;
+  bool gap = false;
+  for (const char c : text) {
+    if (std::isspace(static_cast<unsigned char>(c)) != 0) {
+      gap = !result.empty();
+      continue;
+    }
+    if (gap) result += ' ';
+    gap = false;
+    result += c;
+  }
+  return result;
+}
+
+double exact_at_1(std::string_view answer, std::span<const std::string> titles) {
+  const std::string whole = normalized_text(answer);
+  const std::string bare = normalized_text(without_quotes(whole));
+  return any_title(titles,
+                   [&](const std::string& title) { return title == whole || title == bare; });
+}
+
+double title_contains_at_1(std::string_view answer, std::span<const std::string> titles) {
+  const std::string text = normalized_text(answer);
+  return any_title(titles,
+                   [&](const std::string& title) { return text.find(title) != std::string::npos; });
+}
+
+}  // namespace kindred::eval
