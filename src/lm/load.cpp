@@ -35,7 +35,7 @@ torch::ScalarType scalar_type(DType type) {
     case DType::bf16:
       return torch::kBFloat16;
     default:
-      return torch::kUndefined;
+      return torch::ScalarType::Undefined;
   }
 }
 
@@ -83,7 +83,7 @@ class TensorMatcher {
     if (view.shape != spec.shape) {
       problem(found->first,
               cat("got shape ", shape_text(view.shape), ", expected ", shape_text(spec.shape)));
-    } else if (scalar_type(view.dtype) == torch::kUndefined) {
+    } else if (scalar_type(view.dtype) == torch::ScalarType::Undefined) {
       problem(found->first,
               cat("got type ", dtype_name(view.dtype), ", expected F32, F16, BF16 or F64"));
     }
