@@ -1,6 +1,6 @@
 #pragma once
-// The dataset every recommender sees: contiguous ids with their tokens, interactions of three parts,
-// texts read by offset from the prepared folder.
+// The dataset every recommender sees: contiguous ids with their tokens, interactions of three
+// parts, texts read by offset from the prepared folder.
 
 #include <array>
 #include <cstdint>
@@ -23,7 +23,7 @@ using Index = int32_t;
 /// Tokens of users or items by number, and back.
 class IdMap {
  public:
-  /// The token's number, given now if it is new.
+  /// The token's number, given now if it is new. Throws `bad_data` above 2^31 - 1 tokens.
   Index add(std::string_view token);
   /// The token's number, or nothing.
   std::optional<Index> find(std::string_view token) const;
@@ -32,12 +32,11 @@ class IdMap {
   Index size() const { return static_cast<Index>(tokens_.size()); }
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
-  };
+  size_t slot(std::string_view token) const;
+  void grow();
+
   std::vector<std::string> tokens_;
-  std::unordered_map<std::string, Index, Hash, std::equal_to<>> numbers_;
+  std::vector<Index> table_;  // open addressing; -1 is free
 };
 
 /// Rows of column numbers (compressed sparse rows).
@@ -58,14 +57,15 @@ const char* part_name(Part part);  ///< "train", "valid", "test"
 /// Throws `usage` on another name.
 Part parse_part(std::string_view name);
 
-/// Interactions of one part in the order of its file. Columns have equal length; a column the source
-/// lacks is empty.
+/// Interactions of one part in the order of its file. Columns have equal length; a column the
+/// source lacks is empty.
 struct InteractionTable {
   std::vector<Index> user;
   std::vector<Index> item;
   std::vector<float> rating;  ///< as in the source; empty when it has none
   std::vector<float> label;   ///< 0/1 labels of pointwise data; empty when the source has none
-  std::vector<int64_t> time;  ///< seconds, or positions where the source has only order; empty when none
+  std::vector<int64_t>
+      time;  ///< seconds, or positions where the source has only order; empty when none
 
   int64_t size() const { return static_cast<int64_t>(user.size()); }
 };
@@ -87,7 +87,9 @@ class Dataset {
   IdMap users, items;
   std::array<InteractionTable, 3> parts;  ///< by Part
   Json info;                              ///< dataset.json
-  std::string fingerprint;                ///< of the split's files: equal fingerprints, equal splits
+  /// Of the (user, item[, label]) rows of each part, whatever their order, numbering or the
+  /// folder's name: equal fingerprints, equal splits.
+  std::string fingerprint;
 
   const InteractionTable& part(Part p) const { return parts[static_cast<size_t>(p)]; }
   Index user_count() const { return users.size(); }
@@ -117,8 +119,8 @@ class Dataset {
   std::shared_ptr<TextColumn> reviews;
 };
 
-/// Reads a prepared folder, or bare RecBole atomic files with given splits. Streams; texts stay on disk.
-/// Throws `missing` or `bad_data` with file and line.
+/// Reads a prepared folder, or bare RecBole atomic files with given splits. Streams; texts stay on
+/// disk. Throws `missing` or `bad_data` with file and line.
 std::shared_ptr<const Dataset> load_dataset(const std::filesystem::path& folder);
 
 }  // namespace kindred::data

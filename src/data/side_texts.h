@@ -1,0 +1,42 @@
+#pragma once
+// Texts of items or of users on their way from raw metadata to the prepared folder.
+
+#include <map>
+
+#include "data/store.h"
+
+namespace kindred::data {
+
+/// Keeps the texts of wanted ids: in a file, by (column, id).
+class SideTexts : public TextSink {
+ public:
+  /// `wanted` [ids]: which of them are in the data.
+  SideTexts(const IdMap& ids, std::vector<uint8_t> wanted, const RawOptions& options,
+            const std::filesystem::path& spill);
+
+  bool begin(std::string_view id) override;
+  /// The first text of an id and column counts; later ones are repeats of its metadata.
+  void text(std::string_view column, std::string_view text) override;
+  void finish() { spill_.finish(); }
+
+  const std::vector<std::string>& columns() const { return names_; }
+  /// The text of an id, valid until the next call; empty when there is none.
+  std::string_view get(size_t column, Index id);
+  /// Ids with metadata, those wanted and those not.
+  uint64_t matched() const { return matched_; }
+  uint64_t unwanted() const { return unwanted_; }
+  uint64_t cut() const { return cut_; }
+
+ private:
+  const IdMap& ids_;
+  std::vector<uint8_t> wanted_, seen_;
+  int64_t max_text_;
+  std::optional<std::string> replacement_;
+  TextSpill spill_;
+  std::vector<std::string> names_;
+  std::vector<std::vector<int64_t>> entries_;  // [columns][ids]: row of the spill, or -1
+  Index current_ = -1;
+  uint64_t matched_ = 0, unwanted_ = 0, cut_ = 0;
+};
+
+}  // namespace kindred::data
