@@ -20,7 +20,8 @@ enum class Exit : int {
   interrupted = 130,  ///< stopped on request; the state was saved
 };
 
-/// Thrown for everything a user can cause. `what()` is "where: sentence" (one line each for several).
+/// Thrown for everything a user can cause. `what()` is "where: sentence" (one line each for
+/// several).
 class Error : public std::runtime_error {
  public:
   Error(Exit code, const std::string& where, const std::string& message)
@@ -47,7 +48,8 @@ class Error : public std::runtime_error {
 
 /// Throws `internal` when an invariant of ours does not hold; never for a user's mistake.
 inline void check(bool holds, const char* invariant) {
-  if (!holds) throw Error(Exit::internal, "internal", std::string("broken invariant: ") + invariant);
+  if (!holds)
+    throw Error(Exit::internal, "internal", std::string("broken invariant: ") + invariant);
 }
 
 }  // namespace kindred

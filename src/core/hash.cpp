@@ -26,7 +26,9 @@ Sha256& Sha256::update(const void* bytes, size_t size) {
   EVP_DigestUpdate(state_->context, bytes, size);
   return *this;
 }
-Sha256& Sha256::update(std::string_view bytes) { return update(bytes.data(), bytes.size()); }
+Sha256& Sha256::update(std::string_view bytes) {
+  return update(bytes.data(), bytes.size());
+}
 
 Digest Sha256::finish() {
   Digest digest{};
@@ -34,7 +36,9 @@ Digest Sha256::finish() {
   return digest;
 }
 
-Digest sha256(std::string_view bytes) { return Sha256().update(bytes).finish(); }
+Digest sha256(std::string_view bytes) {
+  return Sha256().update(bytes).finish();
+}
 
 std::string hex(const Digest& digest) {
   static constexpr char digits[] = "0123456789abcdef";
@@ -46,7 +50,9 @@ std::string hex(const Digest& digest) {
   return text;
 }
 
-std::string fingerprint(std::string_view bytes) { return hex(sha256(bytes)); }
+std::string fingerprint(std::string_view bytes) {
+  return hex(sha256(bytes));
+}
 
 std::string file_fingerprint(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);

@@ -16,7 +16,9 @@ uint64_t mix(uint64_t x) {  // the finaliser of splitmix64
   return x ^ (x >> 31);
 }
 
-uint64_t rotate(uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
+uint64_t rotate(uint64_t x, int k) {
+  return (x << k) | (x >> (64 - k));
+}
 
 }  // namespace
 
@@ -39,7 +41,9 @@ uint64_t Random::operator()() {
   return result;
 }
 
-double Random::uniform() { return static_cast<double>((*this)() >> 11) * 0x1.0p-53; }
+double Random::uniform() {
+  return static_cast<double>((*this)() >> 11) * 0x1.0p-53;
+}
 
 uint64_t Random::below(uint64_t bound) {
   check(bound > 0, "Random::below needs a positive bound");

@@ -11,7 +11,8 @@
 
 namespace kindred {
 
-/// xoshiro256** seeded from a hash of (seed, name, counters). The same on every machine and compiler.
+/// xoshiro256** seeded from a hash of (seed, name, counters). The same on every machine and
+/// compiler.
 class Random {
  public:
   using result_type = uint64_t;

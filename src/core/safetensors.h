@@ -34,19 +34,22 @@ class TensorFile {
   virtual const std::filesystem::path& path() const = 0;
 };
 
-/// Opens and checks a safetensors file (mapped, nothing copied). Throws `missing`, or `bad_data` saying
-/// which check failed with expected and actual: header length (8 bytes; at most 100 MB; inside the file),
-/// UTF-8, JSON, duplicate names, known types, overflow of shape products, size = shape x type, offsets
-/// contiguous without overlap or hole, and the last one at the end of the file.
+/// Opens and checks a safetensors file (mapped, nothing copied). Throws `missing`, or `bad_data`
+/// saying which check failed with expected and actual: header length (8 bytes; at most 100 MB;
+/// inside the file), UTF-8, JSON, duplicate names, known types, overflow of shape products, size =
+/// shape x type, offsets contiguous without overlap or hole, and the last one at the end of the
+/// file.
 std::unique_ptr<TensorFile> open_safetensors(const std::filesystem::path& path);
 
 /// Opens a PyTorch `.bin` (zip with a pickle) by a restricted reader that can execute nothing: only
-/// dict, OrderedDict, tuple, int, str, persistent ids and `_rebuild_tensor_v2` (and parameters) are known.
-/// Non-contiguous tensors are made contiguous. Throws `missing` or `bad_data` naming what was refused.
+/// dict, OrderedDict, tuple, int, str, persistent ids and `_rebuild_tensor_v2` (and parameters) are
+/// known. Non-contiguous tensors are made contiguous. Throws `missing` or `bad_data` naming what
+/// was refused.
 std::unique_ptr<TensorFile> open_torch_bin(const std::filesystem::path& path);
 
 /// Opens `model.safetensors`, its sharded form with `model.safetensors.index.json`, or
-/// `pytorch_model.bin` (also sharded) of a Hugging Face folder. Shard names are confined to the folder.
+/// `pytorch_model.bin` (also sharded) of a Hugging Face folder. Shard names are confined to the
+/// folder.
 std::unique_ptr<TensorFile> open_checkpoint(const std::filesystem::path& folder);
 
 /// A tensor to be written.
@@ -57,12 +60,13 @@ struct TensorToWrite {
   std::string_view bytes;
 };
 
-/// Writes a safetensors file atomically; `metadata` becomes `__metadata__` (always with "format": "pt",
-/// which transformers asks for). Throws `io`.
+/// Writes a safetensors file atomically; `metadata` becomes `__metadata__` (always with "format":
+/// "pt", which transformers asks for). Throws `io`.
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorToWrite> tensors,
                        const std::map<std::string, std::string>& metadata = {});
 
 /// Checks a safetensors header and data section held in memory (what the fuzzer feeds).
-std::map<std::string, TensorView> parse_safetensors(std::string_view bytes, const std::string& where);
+std::map<std::string, TensorView> parse_safetensors(std::string_view bytes,
+                                                    const std::string& where);
 
 }  // namespace kindred

@@ -54,6 +54,7 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::string nearest_name(std::string_view name, std::span<const std::string> known) {
   std::string best;
+  if (name.size() > 200) return best;  // no slip of the keyboard; comparing would only take time
   size_t best_distance = std::max<size_t>(1, name.size() / 3) + 1;
   for (const std::string& candidate : known) {
     const size_t distance = edit_distance(name, candidate);
@@ -70,6 +71,61 @@ std::string suggestion(std::string_view name, std::span<const std::string> known
   return nearest.empty() ? "" : " (did you mean '" + nearest + "'?)";
 }
 
+namespace {
+
+/// Bytes of the well-formed UTF-8 character at the start of `text`, or 0.
+size_t utf8_length(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  if (byte(0) < 0x80) return 1;
+  const size_t length = byte(0) >= 0xf0 ? 4 : byte(0) >= 0xe0 ? 3 : 2;
+  if (byte(0) < 0xc2 || byte(0) > 0xf4 || text.size() < length) return 0;
+  for (size_t i = 1; i < length; ++i)
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  const unsigned pair = byte(0) << 8 | byte(1);
+  const bool overlong = (pair >= 0xe080 && pair < 0xe0a0) || (pair >= 0xf080 && pair < 0xf090);
+  const bool surrogate = pair >= 0xeda0 && pair <= 0xedbf;
+  const bool too_high = pair >= 0xf490;
+  return overlong || surrogate || too_high ? 0 : length;
+}
+
+}  // namespace
+
+bool is_utf8(std::string_view bytes, size_t* bad) {
+  for (size_t at = 0; at < bytes.size();) {
+    const size_t length = utf8_length(bytes.substr(at, 4));
+    if (length == 0) {
+      if (bad != nullptr) *bad = at;
+      return false;
+    }
+    at += length;
+  }
+  return true;
+}
+
+std::string quote(std::string_view text, size_t limit) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string result = "'";
+  size_t at = 0;
+  while (at < text.size() && at < limit) {
+    const size_t length = utf8_length(text.substr(at, 4));
+    const auto byte = static_cast<unsigned char>(text[at]);
+    // C1 controls (U+0080 to U+009F) steer terminals as the ASCII ones do.
+    const bool control =
+        byte < 0x20 || byte == 0x7f ||
+        (length == 2 && byte == 0xc2 && static_cast<unsigned char>(text[at + 1]) < 0xa0);
+    const size_t taken = length == 0 ? 1 : length;
+    for (size_t i = at; i < at + taken; ++i) {
+      const auto shown = static_cast<unsigned char>(text[i]);
+      if (length > 0 && !control)
+        result += text[i];
+      else
+        result += std::string("\\x") + digits[shown >> 4] + digits[shown & 15];
+    }
+    at += taken;
+  }
+  return result + (at < text.size() ? "'..." : "'");
+}
+
 std::string number(double value, int digits) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
@@ -80,7 +136,8 @@ std::string number(double value, int digits) {
 }
 
 std::string with_commas(long long value) {
-  std::string digits = std::to_string(value < 0 ? -value : value);
+  std::string digits = std::to_string(value);
+  if (value < 0) digits.erase(0, 1);
   for (int i = static_cast<int>(digits.size()) - 3; i > 0; i -= 3) digits.insert(i, ",");
   return value < 0 ? "-" + digits : digits;
 }

@@ -33,6 +33,15 @@ std::string nearest_name(std::string_view name, std::span<const std::string> kno
 /// " (did you mean 'x'?)" or "" — the ending of an unknown-name sentence.
 std::string suggestion(std::string_view name, std::span<const std::string> known);
 
+/// Untrusted text for a message: in single quotes, control characters and bytes that are not UTF-8
+/// as
+/// \xNN, cut after `limit` bytes.
+std::string quote(std::string_view text, size_t limit = 80);
+
+/// Whether the bytes are well-formed UTF-8 (no surrogates, no overlong forms); `bad` gets the
+/// offset of the first byte that is not.
+bool is_utf8(std::string_view bytes, size_t* bad = nullptr);
+
 /// A number with `digits` significant digits and no trailing zeros; independent of the locale.
 std::string number(double value, int digits = 9);
 
