@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/json.h"
 #include "core/options.h"
 #include "model/table.h"
 
@@ -25,9 +26,11 @@ class Batch {
   /// micro-batches give the mean of the whole.
   virtual double label_count() const = 0;
   virtual void to(torch::Device device) = 0;
+  /// What it holds, written to a file when the loss is not a number (indices, not texts).
+  virtual Json describe() const { return nullptr; }
 };
 
-/// The loss of a batch as a sum and what to divide it by. `shown` are already-divided parts for the
+/// The loss of a batch as a sum and what to divide it by (the batch's label_count()). `shown` are already-divided parts for the
 /// log.
 struct LossParts {
   torch::Tensor sum;  ///< scalar
@@ -50,16 +53,18 @@ class Objective {
 
 /// How several objectives take turns.
 enum class Alternation {
-  step,  ///< one step of each in turn (the paper of CLLM4Rec); the epoch is as long as the longest,
-         ///< the shorter ones start over
+  step,  ///< one step of each in turn (the paper of CLLM4Rec); the epoch is as long as the longest, the
+         ///< shorter ones start over: their r-th pass in epoch e reads the batches of epoch
+         ///< e + r * train.epochs, which no other pass reads
   epoch,  ///< a whole epoch of each in turn (its released code)
 };
 
-/// Ordinary parameters that share a learning-rate scale and weight decay.
+/// Ordinary parameters that share a learning-rate scale and weight decay: fp32, contiguous, by names
+/// that no other parameter or table of the stage has.
 struct ParameterGroup {
   std::vector<std::pair<std::string, torch::Tensor>> parameters;
   double learning_rate_scale = 1.0;
-  double weight_decay = 0.0;
+  std::optional<double> weight_decay;  ///< empty: the stage's `weight_decay`
 };
 
 /// The `stages.<name>` section of a recipe: the common training options of one stage.
@@ -119,8 +124,8 @@ struct Stage {
   Alternation alternation = Alternation::step;
   std::vector<ParameterGroup> parameters;  ///< dense parameters it trains
   std::vector<Table*> tables;              ///< ID tables it trains
-  std::vector<torch::nn::Module*>
-      training;  ///< modules whose dropout stays active; all else is eval
+  std::vector<torch::nn::Module*> training;  ///< modules whose dropout stays active while it trains
+  std::vector<torch::nn::Module*> modules;   ///< all others its objectives run: put in eval mode
   TrainOptions train;
   /// A closed form instead of steps; may poll the stop token through its own capture.
   std::function<void()> solve;

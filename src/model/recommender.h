@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -48,7 +49,7 @@ struct TopRequest {
   std::span<const Query> queries;
   int64_t k = 10;
   std::span<const std::vector<Index>> masked;  ///< [B] sorted item lists, or empty: nothing masked
-  std::span<const uint32_t> tie_ranks;         ///< [N]
+  std::span<const uint32_t> tie_ranks;         ///< [N], a permutation; empty: ties by number
   std::span<const Index> among;                ///< sorted; empty: every item
 };
 
@@ -75,10 +76,12 @@ class Recommender {
 
   /// The best items of each query. The default works by blocks (of items where the recommender
   /// represents, of queries otherwise) with partial selection: no [all users, N] matrix ever
-  /// exists.
+  /// exists. Takes any number of queries; vectors or scores are asked for preferred_queries() of
+  /// them at a time. Items scored -inf are left out; NaN ranks after every number.
   virtual TopItems top(const TopRequest& request);
 
-  /// Queries that top() should be asked at a time (a recommender with a large state wants few).
+  /// Queries that score_all() and user_vectors() should be asked at a time (a recommender with a
+  /// large state wants few).
   virtual int64_t preferred_queries() const { return 256; }
 
   /// Whether this item had no training interactions and is known by its text alone.
@@ -95,7 +98,8 @@ class Recommender {
 
 /// Named tensors to a safetensors file (moved to CPU, contiguous), atomically; and back.
 using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
-void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors);
+void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors,
+                  const std::map<std::string, std::string>& metadata = {});
 /// Copies out of the file. Throws `missing` or `bad_data`.
 NamedTensors load_tensors(const std::filesystem::path& path);
 /// The tensor of that name; throws `bad_data` naming the file when absent or not of `shape` (-1:

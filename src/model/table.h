@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,15 +27,17 @@ class Table {
   int64_t rows() const { return weight_.size(0); }
   int64_t dim() const { return weight_.size(1); }
 
-  /// Rows of `ids` (int64, any shape) -> [..., D]; differentiable while gradients are on.
+  /// Rows of `ids` (int64, any shape) -> [..., D]; differentiable while gradients are on and, inside
+  /// a stage of training, the stage trains this table (other tables are read as constants).
   torch::Tensor lookup(const torch::Tensor& ids);
-  /// The whole table [n, D] as one differentiable leaf of this step.
+  /// The whole table [n, D] as one differentiable leaf of this step, under the same condition.
   torch::Tensor all();
 
   /// What backward left since the last clear: distinct rows with their gradients, or (when all()
-  /// was used) the gradient of the whole table with the rows' gradients added in.
+  /// was used) the gradient of the whole table with the rows' gradients added in. Leaves of several
+  /// micro-batches add up until clear().
   struct Gradient {
-    torch::Tensor rows;    ///< [u] int64; undefined when `values` covers the whole table
+    torch::Tensor rows;    ///< [u] int64 ascending; undefined when `values` covers the whole table
     torch::Tensor values;  ///< [u, D] or [n, D]
   };
   std::optional<Gradient> gradient() const;
@@ -45,13 +48,30 @@ class Table {
   void append(const torch::Tensor& rows);
 
  private:
+  friend class TrainedTables;
   struct Leaf {
     torch::Tensor ids, values;
   };
+  bool differentiable() const;
+
   std::string name_;
   torch::Tensor weight_;
   std::vector<Leaf> leaves_;
   torch::Tensor whole_;
+  bool trained_ = false;
+};
+
+/// While it lives, only these tables (and those of other such scopes) are differentiable: a stage
+/// opens one, so that tables it does not train cost no gradient. Without any scope every table is.
+class TrainedTables {
+ public:
+  explicit TrainedTables(std::span<Table* const> tables);
+  ~TrainedTables();
+  TrainedTables(const TrainedTables&) = delete;
+  TrainedTables& operator=(const TrainedTables&) = delete;
+
+ private:
+  std::vector<Table*> tables_;
 };
 
 }  // namespace kindred::model

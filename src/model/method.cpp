@@ -1,0 +1,45 @@
+#include "model/method.h"
+
+#include "core/error.h"
+#include "core/strings.h"
+
+namespace kindred::model {
+namespace {
+
+void report(const MethodContext& context, std::vector<std::string> problems) {
+  if (problems.empty()) return;
+  if (!context.problems) throw_option_problems(std::move(problems));
+  context.problems->insert(context.problems->end(), problems.begin(), problems.end());
+}
+
+}  // namespace
+
+TrainOptions stage_options(const MethodContext& context, const std::string& stage,
+                           TrainOptions defaults) {
+  if (!context.stages.is_object() || !context.stages.contains(stage)) return defaults;
+  std::vector<std::string> problems;
+  OptionReader reader(context.stages[stage], "stages." + stage, problems);
+  defaults.visit(reader);
+  reader.finish();
+  report(context, std::move(problems));
+  return defaults;
+}
+
+void check_stage_names(const MethodContext& context, const std::vector<std::string>& known) {
+  if (context.stages.is_null()) return;
+  if (!context.stages.is_object()) {
+    report(context, {cat("stages: got ", context.stages.type_name(), ", expected a mapping")});
+    return;
+  }
+  std::vector<std::string> problems;
+  for (const auto& [name, value] : context.stages.items()) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    problems.push_back(cat("stages: got unknown stage '", name, "'", suggestion(name, known),
+                           ", expected ",
+                           known.empty() ? "none (this method is solved in closed form)"
+                                         : "one of: " + join(known, ", ")));
+  }
+  report(context, std::move(problems));
+}
+
+}  // namespace kindred::model
