@@ -68,12 +68,11 @@ uint64_t repair_json(std::string_view line, std::string& out) {
 
 class JsonRecords : public Records {
  public:
-  JsonRecords(const std::filesystem::path& path, const std::vector<std::string>& names,
-              BadRows& bad)
-      : lines_(path), bad_(bad), cells_(names.size()), ranks_(names.size()) {
-    for (size_t cell = 0; cell < names.size(); ++cell) {
+  JsonRecords(const std::filesystem::path& path, const ColumnNames& columns, BadRows& bad)
+      : lines_(path), bad_(bad), cells_(columns.size()), ranks_(columns.size()) {
+    for (size_t cell = 0; cell < columns.size(); ++cell) {
       int rank = 0;
-      for (const std::string& name : split(names[cell], '|')) keys_.push_back({name, cell, rank++});
+      for (const std::string& name : columns[cell].names) keys_.push_back({name, cell, rank++});
     }
   }
 
@@ -217,8 +216,8 @@ void flatten(const Json& value, std::vector<std::string>& texts) {
 }  // namespace
 
 std::unique_ptr<Records> open_json_lines(const std::filesystem::path& path,
-                                         const std::vector<std::string>& names, BadRows& bad) {
-  return std::make_unique<JsonRecords>(path, names, bad);
+                                         const ColumnNames& columns, BadRows& bad) {
+  return std::make_unique<JsonRecords>(path, columns, bad);
 }
 
 std::vector<std::string> list_of_texts(const Cell& cell) {

@@ -6,32 +6,47 @@
 #include "core/strings.h"
 #include "data/find_files.h"
 #include "data/readers.h"
+#include "data/text_tables.h"
 
 namespace kindred::data {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// The keys of one edition. Alternatives are divided by '|'.
+/// The keys of one edition.
 struct Edition {
-  std::vector<std::string> review;  ///< user, item, rating, time, text
-  std::vector<std::string> meta;    ///< item, title, categories, brand, description, features
+  ColumnNames review;  ///< user, item, rating, time, text
+  ColumnName item;     ///< of the metadata
+  std::vector<TextField> texts;
 };
 
 Edition edition(const std::string& format) {
+  const ColumnName asin = std::vector<std::string>{"parent_asin", "asin"};
   if (format == "amazon-2023")
-    return {{"user_id", "parent_asin|asin", "rating", "timestamp", "text"},
-            {"parent_asin|asin", "title", "categories", "store", "description", "features"}};
-  return {{"reviewerID", "asin", "overall", "unixReviewTime|reviewTime", "reviewText"},
-          {"asin", "title", "categories|category", "brand", "description", "feature"}};
+    return {{"user_id", asin, "rating", "timestamp", "text"},
+            asin,
+            {{"title", "title"},
+             {"categories", "categories", " | "},
+             {"brand", "store"},
+             {"description", "description"},
+             {"features", "features"}}};
+  const std::vector<std::string> times{"unixReviewTime", "reviewTime"};
+  const std::vector<std::string> categories{"categories", "category"};
+  return {{"reviewerID", "asin", "overall", times, "reviewText"},
+          "asin",
+          {{"title", "title"},
+           {"categories", categories, " | "},
+           {"brand", "brand"},
+           {"description", "description"},
+           {"features", "feature"}}};
 }
 
-std::string joined(const Cell& cell, std::string_view separator) {
-  std::vector<std::string> distinct;
-  for (std::string& text : list_of_texts(cell))
-    if (!text.empty() && std::find(distinct.begin(), distinct.end(), text) == distinct.end())
-      distinct.push_back(std::move(text));
-  return join(distinct, separator);
+/// The columns of the published rating tables: user, item, rating, time.
+ColumnNames table_columns(const std::string& format) {
+  if (format == "amazon-2023")
+    return {"user_id", std::vector<std::string>{"parent_asin", "asin"}, "rating", "timestamp"};
+  if (format == "amazon-2018") return {"2", "1", "3", "4"};
+  return {"1", "2", "3", "4"};
 }
 
 class AmazonReader : public RawReader {
@@ -39,44 +54,37 @@ class AmazonReader : public RawReader {
   AmazonReader(const fs::path& input, const RawOptions& options)
       : options_(options), edition_(edition(options.format)) {
     const FolderFiles folder = list_data_files(input);
-    const auto is_meta = [](const std::string& name) { return name.starts_with("meta"); };
+    std::vector<fs::path> tables;
     for (const fs::path& path : folder.files) {
       const std::string name = path.filename().string();
-      const bool json = has_data_suffix(name, {".json", ".jsonl", ".jsonl"});
-      if (json && is_meta(name)) metas_.push_back(path);
-      if (json && !is_meta(name)) reviews_.push_back(path);
+      const bool json = has_data_suffix(name, {".json", ".jsonl"});
+      if (json) (name.starts_with("meta") ? metas_ : reviews_).push_back(path);
+      if (has_data_suffix(name, {".csv"})) tables.push_back(path);
     }
     if (!fs::is_directory(input)) reviews_ = {input};
-    reviews_ = {only_file(reviews_, input, "reviews (*.json, *.jsonl, plain, .gz or .zst)")};
-    if (!options.items.empty())
-      metas_ = {options.items};
-    else if (metas_.size() > 1)
-      metas_ = matching(metas_, reviews_[0]);
+    if (reviews_.empty()) reviews_ = tables;
+    reviews_ = {
+        only_file(reviews_, input, "reviews (*.json, *.jsonl or *.csv, plain, .gz or .zst)")};
+    table_ = has_data_suffix(reviews_[0].filename().string(), {".csv"});
+    if (metas_.size() > 1) metas_ = matching(metas_, reviews_[0]);
+    if (!options.items.empty()) metas_ = {options.items};
   }
 
-  RawColumns columns() const override { return {.rating = true, .time = true, .review = true}; }
+  RawColumns columns() const override { return {.rating = true, .time = true, .review = !table_}; }
 
   void interactions(RowSink& sink, ReadContext& context) override {
-    auto records = open_json_lines(reviews_[0], edition_.review, context.bad);
-    const int review = options_.reviews ? 4 : -1;
-    read_rows(*records, {.user = 0, .item = 1, .rating = 2, .time = 3, .review = review}, options_,
-              sink, context);
+    const RowMapping mapping{
+        .user = 0, .item = 1, .rating = 2, .time = 3, .review = table_ ? -1 : 4};
+    auto records = table_ ? open_table(reviews_[0], table_columns(options_.format), context.bad)
+                          : open_json_lines(reviews_[0], edition_.review, context.bad);
+    read_rows(*records, mapping, options_, sink, context);
   }
 
   void item_texts(TextSink& sink, ReadContext& context) override {
     for (const fs::path& path : metas_) {
-      auto records = open_json_lines(path, edition_.meta, context.bad);
-      while (records->next()) {
-        check_stop(context.stop);
-        context.bad.good();
-        if (!sink.begin(records->cell(0).text)) continue;
-        sink.text("title", joined(records->cell(1), " "));
-        sink.text("categories", joined(records->cell(2), " | "));
-        sink.text("brand", joined(records->cell(3), " "));
-        sink.text("description", joined(records->cell(4), " "));
-        sink.text("features", joined(records->cell(5), " "));
-      }
-      context.report.replaced_bytes += records->repairs().bytes;
+      auto records =
+          open_json_lines(path, text_columns(edition_.item, edition_.texts), context.bad);
+      read_texts(*records, edition_.texts, sink, context);
     }
   }
 
@@ -109,6 +117,7 @@ class AmazonReader : public RawReader {
   const RawOptions options_;
   Edition edition_;
   std::vector<fs::path> reviews_, metas_;
+  bool table_ = false;  // ratings only, as CSV
 };
 
 }  // namespace

@@ -41,29 +41,42 @@ class Records {
   TextRepairs repairs_;
 };
 
-/// JSON objects, one a line; lines that are Python literals (dicts) are read as well. A name with
-/// alternatives ("parent_asin|asin") takes the first key that a row has.
+/// A wanted column: its name, or names of which the first that is there counts.
+struct ColumnName {
+  std::vector<std::string> names;
+  bool required = true;
+
+  ColumnName(const char* name) : names{name} {}
+  ColumnName(std::string name, bool required_here = true)
+      : names{std::move(name)}, required(required_here) {}
+  ColumnName(std::vector<std::string> alternatives, bool required_here = true)
+      : names(std::move(alternatives)), required(required_here) {}
+};
+using ColumnNames = std::vector<ColumnName>;
+
+/// JSON objects, one a line; lines that are Python literals (dicts) are read as well. Keys may be
+/// absent in any row.
 std::unique_ptr<Records> open_json_lines(const std::filesystem::path& path,
-                                         const std::vector<std::string>& names, BadRows& bad);
+                                         const ColumnNames& columns, BadRows& bad);
 
 /// How a delimited file is written.
 struct Delimited {
+  /// Whether a field may be quoted as in CSV. `one_line`: only where the quotes close on the line
+  /// and before a separator; otherwise they are ordinary characters.
   enum class Quotes { none, one_line, several_lines };
-  enum class Encoding { utf8, utf8_or_latin1 };
+  enum class Header { names, typed, none };  ///< typed: `name:type`, as RecBole writes them
   std::string separator = ",";
   Quotes quotes = Quotes::several_lines;
-  Encoding encoding = Encoding::utf8;
-  bool header = true;                     ///< the first line names the columns
-  std::vector<std::string> header_names;  ///< the names where there is no header line
-  bool typed_header = false;              ///< names are `name:type`, as RecBole writes them
+  Header header = Header::names;
+  bool latin1 = false;  ///< lines that are no UTF-8 are Latin-1
 };
 
-/// Delimited text. Every name must be a column (throws `bad_data` with the nearest one), except
-/// those ending in "?", which may be absent.
+/// Delimited text. Columns are found by the header's names, or are numbers from 1 where there is no
+/// header. Throws `bad_data` where a required column is missing, naming the nearest one.
 std::unique_ptr<Records> open_delimited(const std::filesystem::path& path, const Delimited& syntax,
-                                        const std::vector<std::string>& names, BadRows& bad);
+                                        const ColumnNames& columns, BadRows& bad);
 
-/// The column names of a delimited file's header. Throws `bad_data` where there is none.
+/// The column names of a delimited file's header. Throws `bad_data` where the file is empty.
 std::vector<std::string> delimited_header(const std::filesystem::path& path,
                                           const Delimited& syntax);
 
