@@ -167,8 +167,12 @@ std::unique_ptr<Records> open_delimited(const std::filesystem::path& path, const
 
 std::vector<std::string> delimited_header(const std::filesystem::path& path,
                                           const Delimited& syntax) {
-  BadRows bad("0");
-  return DelimitedRecords(path, syntax, {}, bad).read_header();
+  LineReader lines(path);
+  FieldSplitter splitter(syntax);
+  std::string_view line;
+  if (!lines.next(line)) throw Error(Exit::bad_data, path.string(), "is empty");
+  splitter.start(line);
+  return {splitter.fields().begin(), splitter.fields().end()};
 }
 
 }  // namespace kindred::data

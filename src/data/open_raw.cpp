@@ -2,6 +2,7 @@
 #include "core/strings.h"
 #include "data/raw.h"
 #include "data/readers.h"
+#include "data/text_tables.h"
 
 namespace kindred::data {
 

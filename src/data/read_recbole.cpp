@@ -6,6 +6,7 @@
 #include "core/strings.h"
 #include "data/atomic.h"
 #include "data/columns.h"
+#include "data/dataset.h"
 #include "data/lines.h"
 #include "data/readers.h"
 #include "data/text_tables.h"
