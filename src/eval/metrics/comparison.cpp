@@ -98,7 +98,7 @@ bool testable(const RunOutcome& run) {
 
 Stratum stratum_of(const std::vector<Pair>& pairs, std::span<const Metric> metrics) {
   if (pairs.front().first->rows.size() > 0) {
-    std::vector<std::pair<const PointwiseRows*, const PointwiseRows*>> rows;
+    std::vector<RowPair> rows;
     int64_t n_users = 0;
     for (const auto& [a, b] : pairs) {
       rows.emplace_back(&a->rows, &b->rows);
@@ -106,7 +106,7 @@ Stratum stratum_of(const std::vector<Pair>& pairs, std::span<const Metric> metri
     }
     return pair_rows(rows, n_users, metrics);
   }
-  std::vector<std::pair<const UserMetrics*, const UserMetrics*>> users;
+  std::vector<UserPair> users;
   for (const auto& [a, b] : pairs) users.emplace_back(&a->users, &b->users);
   return pair_users(users, metrics);
 }
@@ -155,7 +155,7 @@ void add_intervals(const Runs& row, const CompareSettings& settings, RowSummary&
   for (const std::string& split : splits_of(row)) {
     std::vector<UserMetrics> zeros;
     zeros.reserve(row.size());
-    std::vector<std::pair<const UserMetrics*, const UserMetrics*>> pairs;
+    std::vector<UserPair> pairs;
     for (const RunOutcome* run : row) {
       if (run->split != split) continue;
       UserMetrics& zero = zeros.emplace_back(run->users.users(), run->users.metrics());

@@ -136,8 +136,7 @@ void add_pointwise(const PointwiseRows& run, const PointwiseRows& reference,
 
 }  // namespace
 
-Stratum pair_users(std::span<const std::pair<const UserMetrics*, const UserMetrics*>> pairs,
-                   std::span<const Metric> metrics) {
+Stratum pair_users(std::span<const UserPair> pairs, std::span<const Metric> metrics) {
   check(!pairs.empty(), "a stratum has a pair of runs");
   const UserMetrics& anchor = *pairs.front().first;
   Stratum stratum = empty_stratum(anchor.user_count(), metrics.size());
@@ -163,8 +162,8 @@ Stratum pair_users(std::span<const std::pair<const UserMetrics*, const UserMetri
   return stratum;
 }
 
-Stratum pair_rows(std::span<const std::pair<const PointwiseRows*, const PointwiseRows*>> pairs,
-                  int64_t n_users, std::span<const Metric> metrics) {
+Stratum pair_rows(std::span<const RowPair> pairs, int64_t n_users,
+                  std::span<const Metric> metrics) {
   check(!pairs.empty(), "a stratum has a pair of runs");
   const PointwiseRows& anchor = *pairs.front().first;
   if (anchor.size() == 0) refuse("a run has no scored rows");

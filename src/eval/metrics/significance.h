@@ -52,16 +52,18 @@ struct PairedRuns {
   std::vector<Stratum> strata;
 };
 
+/// A run and its reference.
+using UserPair = std::pair<const UserMetrics*, const UserMetrics*>;
+using RowPair = std::pair<const PointwiseRows*, const PointwiseRows*>;
+
 /// A stratum from ranking or text metrics; `pairs` are (run, reference) of the seeds that share a
 /// split. Metrics without per-user values get weight 0. Throws `config` naming a user that only one
 /// run evaluated.
-Stratum pair_users(std::span<const std::pair<const UserMetrics*, const UserMetrics*>> pairs,
-                   std::span<const Metric> metrics);
+Stratum pair_users(std::span<const UserPair> pairs, std::span<const Metric> metrics);
 
 /// A stratum from pointwise rows, whose users are the clusters. Throws `config` when the rows of
 /// two runs differ in users, items, labels or order.
-Stratum pair_rows(std::span<const std::pair<const PointwiseRows*, const PointwiseRows*>> pairs,
-                  int64_t n_users, std::span<const Metric> metrics);
+Stratum pair_rows(std::span<const RowPair> pairs, int64_t n_users, std::span<const Metric> metrics);
 
 struct Interval {
   double low, high;
