@@ -126,6 +126,10 @@ class Builder {
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& where) {
+  // The parser takes a NUL for the end; inside strings it must be escaped, so there is no place for
+  // one.
+  if (const size_t nul = text.find('\0'); nul != text.npos)
+    throw Error(Exit::bad_data, where, cat("not valid JSON at byte ", nul, ": a NUL byte"));
   Builder builder(text, where);
   check(Json::sax_parse(text.begin(), text.end(), &builder), "the JSON builder throws on errors");
   return builder.take();

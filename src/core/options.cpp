@@ -16,16 +16,17 @@ std::string shown(const Json& value) {
   if (value.is_array()) return cat("a list of ", value.size());
   if (value.is_object()) return "a section";
   if (value.is_string()) return "the text " + quote(value.get_ref<const std::string&>());
-  if (value.is_number_float()) return number(value.get<double>(), 17);
+  if (value.is_number_float()) return shortest_number(value.get<double>());
   return value.dump();
 }
 
+/// "0 to 1", "above 0, at most 1", ...; ends so far out that only a type sets them are left away.
 std::string range_of(Bounds bounds) {
-  const bool low = std::isfinite(bounds.low), high = std::isfinite(bounds.high);
-  const std::string above = (bounds.low_open ? "above " : "at least ") + number(bounds.low, 17);
-  const std::string below = (bounds.high_open ? "below " : "at most ") + number(bounds.high, 17);
-  if (low && high && !bounds.low_open && !bounds.high_open)
-    return number(bounds.low, 17) + " to " + number(bounds.high, 17);
+  const bool low = bounds.low > -9e18, high = bounds.high < 9e18;
+  const std::string from = shortest_number(bounds.low), to = shortest_number(bounds.high);
+  if (low && high && !bounds.low_open && !bounds.high_open) return from + " to " + to;
+  const std::string above = (bounds.low_open ? "above " : "at least ") + from;
+  const std::string below = (bounds.high_open ? "below " : "at most ") + to;
   return (low ? above : "") + (low && high ? ", " : "") + (high ? below : "");
 }
 

@@ -135,6 +135,12 @@ std::string number(double value, int digits) {
   return std::string(buffer, result.ptr);
 }
 
+std::string shortest_number(double value) {
+  if (!std::isfinite(value)) return number(value);
+  char buffer[32];
+  return std::string(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
+}
+
 std::string with_commas(long long value) {
   std::string digits = std::to_string(value);
   if (value < 0) digits.erase(0, 1);

@@ -45,6 +45,9 @@ bool is_utf8(std::string_view bytes, size_t* bad = nullptr);
 /// A number with `digits` significant digits and no trailing zeros; independent of the locale.
 std::string number(double value, int digits = 9);
 
+/// The shortest decimal that reads back as the same double; independent of the locale.
+std::string shortest_number(double value);
+
 /// 12345678 -> "12,345,678".
 std::string with_commas(long long value);
 

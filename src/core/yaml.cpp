@@ -59,6 +59,8 @@ class Builder : public YAML::EventHandler {
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override {
+    // The library turns the escapes \\N and \\_ into single bytes.
+    if (!is_utf8(text)) fail(mark, "an escape that does not stand for UTF-8; write it as \\uXXXX");
     // A key is its text, whatever it would mean as a value.
     put(mark, anchor, expects_key() ? Json(text) : scalar(mark, tag, text), text);
   }
@@ -134,7 +136,7 @@ class Builder : public YAML::EventHandler {
             const char* kind) {
     if (!tag.empty() && tag != "?" && tag != "!" && tag != std::string(core_tag) + kind)
       fail(mark, "the tag " + quote(tag) + " is not of the core schema");
-    if (expects_key()) fail(mark, "a key must be a scalar, not a list or mapping");
+    if (expects_key()) fail(mark, "a key must be a scalar; is a bracket or quote left open?");
     if (open_.size() == depth_limit) fail_depth(mark);
     open_.push_back({std::move(empty), mark, anchor, false, {}, {}});
   }

@@ -1,4 +1,3 @@
-#include <charconv>
 #include <cmath>
 
 #include "core/strings.h"
@@ -27,9 +26,9 @@ std::string text_scalar(const std::string& text) {
   // ends.
   std::string escaped = Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
   for (const auto& [from, to] : {std::pair<std::string, std::string>{"\x7f", "\\x7f"},
-                                 {"\xc2\x85", "\\N"},
-                                 {"\xe2\x80\xa8", "\\L"},
-                                 {"\xe2\x80\xa9", "\\P"},
+                                 {"\xc2\x85", "\\u0085"},
+                                 {"\xe2\x80\xa8", "\\u2028"},
+                                 {"\xe2\x80\xa9", "\\u2029"},
                                  {"\xef\xbb\xbf", "\\ufeff"}})
     for (size_t at = escaped.find(from); at != std::string::npos; at = escaped.find(from, at))
       escaped.replace(at, from.size(), to);
@@ -39,9 +38,7 @@ std::string text_scalar(const std::string& text) {
 std::string float_scalar(double value) {
   if (std::isnan(value)) return ".nan";
   if (std::isinf(value)) return value > 0 ? ".inf" : "-.inf";
-  char buffer[40];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
-  std::string text(buffer, end);
+  std::string text = shortest_number(value);
   // Without a point or exponent it would be read back as an integer.
   if (text.find_first_of(".e") == std::string::npos) text += ".0";
   return text;

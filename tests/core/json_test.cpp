@@ -45,7 +45,7 @@ TEST(Json, NamesWhereTheSyntaxIsWrong) {
   refuse("[\"a\nb\"]", "unexpected");
   refuse("['a']", "unexpected");
   refuse("// c\n1", "unexpected");
-  refuse(std::string("[1]\0", 4), "byte 3");
+  refuse(std::string("[1]\0", 4), "byte 3: a NUL byte");
 }
 
 TEST(Json, RefusesARepeatedKeyInTheSameObjectOnly) {

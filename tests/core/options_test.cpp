@@ -165,9 +165,7 @@ TEST(Options, IntegersAreReadWhereExact) {
   const auto refuse = [](const std::string& text, const std::string& line) {
     EXPECT_THAT(problems(text), ElementsAre("recipe.yaml: outer." + line)) << text;
   };
-  refuse("count: 0.5",
-         "count: got 0.5, expected an integer, at least -9.2233720368547758e+18, "
-         "at most 9.2233720368547758e+18");
+  refuse("count: 0.5", "count: got 0.5, expected an integer");
   refuse("small: 256", "small: got 256, expected 0 to 255");
   refuse("small: -1", "small: got -1, expected an integer, 0 to 255");
   refuse("small: 1e300", "small: got 1e+300, expected an integer, 0 to 255");
@@ -273,7 +271,7 @@ TEST(SetOption, NamesWhatIsWrong) {
   refuse("=1", "a part of the key is empty");
   refuse("a..b=1", "a part of the key is empty");
   refuse("a.b=1", "is a value, not a section");
-  refuse("x=[1", "not valid YAML");
+  refuse("x=[1", "is a bracket or quote left open?");
   refuse("x=1e999", "too large");
 }
 

@@ -49,9 +49,8 @@ TEST(Yaml, ScalarsFollowTheCoreSchemaOfYaml12) {
   for (const char* text : {"", "~", "null", "Null", "NULL"}) reads(text, nullptr);
   for (const char* text : {"true", "True", "TRUE"}) reads(text, true);
   for (const char* text : {"false", "False", "FALSE"}) reads(text, false);
-  for (const char* text :
-       {"yes",  "no", "on",  "off", "y", "n", "tRue", "nUll",  "1_000",      "12:30:45",
-        "0b11", "0x", "0o9", "1e",  ".", "+", "-",    "1.2.3", "2024-01-01", "1,5"})
+  for (const char* text : {"yes", "no", "on", "off", "y", "n", "tRue", "nUll", "1_000", "12:30:45",
+                           "0b11", "0x", "0o9", "1e", ".", "+", "1.2.3", "2024-01-01", "1,5"})
     reads(text, text);
   reads("0", 0);
   reads("-17", -17);
@@ -72,6 +71,7 @@ TEST(Yaml, ScalarsFollowTheCoreSchemaOfYaml12) {
   reads(".inf", std::numeric_limits<double>::infinity());
   reads("-.INF", -std::numeric_limits<double>::infinity());
   EXPECT_TRUE(std::isnan(yaml("a: .nan")["a"].get<double>()));
+  EXPECT_EQ(yaml_scalar("-"), Json("-"));
   refuse("a: 1e999", "line 1, column 4: the number '1e999' is too large");
 }
 
@@ -80,6 +80,7 @@ TEST(Yaml, QuotedAndTaggedScalars) {
       yaml(R"({a: "1", b: 'true', c: !!str 5, d: ! 6, e: !!int 7, f: !!float 8, g: "\x41\u00e9"})")
           .dump(),
       R"({"a":"1","b":"true","c":"5","d":"6","e":7,"f":8.0,"g":"Aé"})");
+  refuse(R"(a: "\N")", "write it as \\uXXXX");
   refuse("a: !!int x", "does not fit");
   refuse("a: !!python/object:os.system x", "does not fit");
   refuse("a: !!python/object:os.system {x: 1}", "not of the core schema");
