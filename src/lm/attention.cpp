@@ -1,6 +1,117 @@
 #include "lm/attention.h"
 
+#include <ATen/Parallel.h>
+
+#include <atomic>
+
+#include "lm/element.h"
+#include "lm/kernels.h"
+
 namespace kindred::lm {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::tensor_list;
+
+// Runs task(begin, end, head) for every sequence and head. Lengths differ, so threads draw tasks
+// one by one; each writes its own part of the output, hence the result does not depend on who ran
+// it.
+template <class Task>
+void for_heads(const AttentionShape& shape, const Task& task) {
+  const int64_t sequences = static_cast<int64_t>(shape.offsets.size()) - 1;
+  const int64_t tasks = sequences * shape.heads;
+  std::atomic<int64_t> next{0};
+  at::parallel_for(0, std::min<int64_t>(tasks, at::get_num_threads()), 1, [&](int64_t, int64_t) {
+    for (int64_t i = next.fetch_add(1); i < tasks; i = next.fetch_add(1)) {
+      const auto s = static_cast<size_t>(i / shape.heads);
+      if (shape.offsets[s + 1] > shape.offsets[s]) {
+        task(shape.offsets[s], shape.offsets[s + 1], i % shape.heads);
+      }
+    }
+  });
+}
+
+template <class E>
+kernels::AttentionHead<E> head_of(const E* qkv, int64_t d, const AttentionShape& shape,
+                                  int64_t begin, int64_t end, int64_t head) {
+  const int64_t size = d / shape.heads;
+  const E* first = qkv + begin * 3 * d + head * size;
+  return {first,       first + d, first + 2 * d,
+          3 * d,       3 * d,     end - begin,
+          end - begin, size,      static_cast<float>(shape.scale)};
+}
+
+class PackedAttention : public torch::autograd::Function<PackedAttention> {
+ public:
+  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& qkv,
+                               const AttentionShape& shape) {
+    auto out = torch::empty({qkv.size(0), qkv.size(1) / 3}, qkv.options().requires_grad(false));
+    torch::Tensor log_sums;
+    if (qkv.requires_grad()) {
+      log_sums = torch::empty({qkv.size(0), shape.heads}, torch::dtype(torch::kFloat));
+    }
+    const auto dense = qkv.contiguous();
+    attention_forward(dense, shape, out, log_sums);
+    context->saved_data["offsets"] = shape.offsets;
+    context->saved_data["heads"] = shape.heads;
+    context->saved_data["scale"] = shape.scale;
+    context->save_for_backward({dense, out, log_sums});
+    return out;
+  }
+
+  static tensor_list backward(AutogradContext* context, tensor_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const AttentionShape shape{context->saved_data["offsets"].toIntVector(),
+                               context->saved_data["heads"].toInt(),
+                               context->saved_data["scale"].toDouble()};
+    return {attention_backward(saved[0], shape, saved[1], saved[2], gradients[0].contiguous()),
+            torch::Tensor()};
+  }
+};
+
+}  // namespace
+
+void attention_forward(const torch::Tensor& qkv, const AttentionShape& shape, torch::Tensor& out,
+                       const torch::Tensor& log_sums) {
+  const int64_t d = qkv.size(1) / 3, size = d / shape.heads;
+  float* sums = log_sums.defined() ? log_sums.data_ptr<float>() : nullptr;
+  with_element(qkv.scalar_type(), [&](auto type) {
+    const auto* from = data_of(qkv, type);
+    auto* to = data_of(out, type);
+    for_heads(shape, [&](int64_t begin, int64_t end, int64_t head) {
+      kernels::attention_forward(
+          head_of(from, d, shape, begin, end, head), to + begin * d + head * size, d,
+          sums == nullptr ? nullptr : sums + begin * shape.heads + head, shape.heads);
+    });
+  });
+}
+
+torch::Tensor attention_backward(const torch::Tensor& qkv, const AttentionShape& shape,
+                                 const torch::Tensor& out, const torch::Tensor& log_sums,
+                                 const torch::Tensor& d_out) {
+  const int64_t d = qkv.size(1) / 3, size = d / shape.heads;
+  auto d_qkv = torch::empty_like(qkv);
+  with_element(qkv.scalar_type(), [&](auto type) {
+    const auto *from = data_of(qkv, type), *mixed = data_of(out, type);
+    const auto* given = data_of(d_out, type);
+    auto* to = data_of(d_qkv, type);
+    const float* sums = log_sums.data_ptr<float>();
+    for_heads(shape, [&](int64_t begin, int64_t end, int64_t head) {
+      const int64_t narrow = begin * d + head * size, wide = begin * 3 * d + head * size;
+      kernels::attention_backward(
+          head_of(from, d, shape, begin, end, head),
+          kernels::AttentionGradient<decltype(type)>{
+              mixed + narrow, given + narrow, d, sums + begin * shape.heads + head, shape.heads,
+              to + wide, to + wide + d, to + wide + 2 * d, 3 * d});
+    });
+  });
+  return d_qkv;
+}
+
+torch::Tensor attention(const torch::Tensor& qkv, const AttentionShape& shape) {
+  if (!qkv.device().is_cpu()) return attention_plain(qkv, shape);
+  return PackedAttention::apply(qkv, shape);
+}
 
 torch::Tensor attention_plain(const torch::Tensor& qkv, const AttentionShape& shape,
                               double dropout) {

@@ -15,10 +15,21 @@ struct AttentionShape {
   double scale = 1;              ///< scores are multiplied by it
 };
 
-/// The plain form: per sequence softmax(scale q k^T + causal mask) v, differentiable by ATen.
-/// qkv [T, 3 D] (queries, keys, values side by side) -> [T, D]. `dropout` acts on the
-/// probabilities.
+/// softmax(scale q k^T + causal mask) v in each sequence, nothing padded: qkv [T, 3 D] (queries,
+/// keys, values side by side; fp32 or bf16, arithmetic in fp32) -> [T, D]. Differentiable. On a
+/// processor by our own kernels, elsewhere as attention_plain.
+torch::Tensor attention(const torch::Tensor& qkv, const AttentionShape& shape);
+
+/// The plain form, by ATen one sequence at a time. `dropout` acts on the probabilities.
 torch::Tensor attention_plain(const torch::Tensor& qkv, const AttentionShape& shape,
                               double dropout = 0);
+
+/// Forward without a graph: out [T, D]; log_sums [T, H] float when defined.
+void attention_forward(const torch::Tensor& qkv, const AttentionShape& shape, torch::Tensor& out,
+                       const torch::Tensor& log_sums);
+/// The gradient of qkv [T, 3 D] from what the forward pass left.
+torch::Tensor attention_backward(const torch::Tensor& qkv, const AttentionShape& shape,
+                                 const torch::Tensor& out, const torch::Tensor& log_sums,
+                                 const torch::Tensor& d_out);
 
 }  // namespace kindred::lm

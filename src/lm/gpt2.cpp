@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "lm/activation.h"
 #include "lm/vocabulary_loss.h"
 
 namespace kindred::lm {
@@ -31,24 +32,6 @@ torch::Tensor register_dotted(torch::nn::Module& root, const std::string& name,
   }
   const bool grad = value.requires_grad();
   return at->register_parameter(parts.back(), std::move(value), grad);
-}
-
-torch::Tensor activate(Activation kind, const torch::Tensor& x) {
-  switch (kind) {
-    case Activation::gelu_tanh:
-      return torch::gelu(x, "tanh");
-    case Activation::gelu_erf:
-      return torch::gelu(x);
-    case Activation::quick_gelu:
-      return x * torch::sigmoid(1.702 * x);
-    case Activation::relu:
-      return torch::relu(x);
-    case Activation::silu:
-      return torch::silu(x);
-    case Activation::tanh:
-      return torch::tanh(x);
-  }
-  return x;
 }
 
 // Position of every packed token in its sequence, [T] int64.
@@ -112,7 +95,28 @@ Gpt2::Gpt2(Gpt2Config config, std::map<std::string, torch::Tensor> weights,
   ln_f_weight_ = take("transformer.ln_f.weight", torch::kFloat);
   ln_f_bias_ = take("transformer.ln_f.bias", torch::kFloat);
   if (!config_.tie_word_embeddings) head_ = take("lm_head.weight", compute_);
+  if (!options.trainable && options.device.is_cpu()) frozen_ = prepare_frozen();
   train(false);
+}
+
+std::shared_ptr<const FrozenStack> Gpt2::prepare_frozen() const {
+  auto stack = std::make_shared<FrozenStack>();
+  stack->ln_f = {ln_f_weight_, ln_f_bias_};
+  stack->activation = config_.activation;
+  stack->heads = config_.n_head;
+  stack->epsilon = config_.layer_norm_epsilon;
+  stack->compute = compute_;
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    const Block& b = blocks_[i];
+    stack->blocks.push_back({{b.ln_1_weight, b.ln_1_bias},
+                             {b.ln_2_weight, b.ln_2_bias},
+                             {b.qkv_weight, b.qkv_bias},
+                             {b.out_weight, b.out_bias},
+                             {b.fc_weight, b.fc_bias},
+                             {b.proj_weight, b.proj_bias},
+                             config_.attention_scale(static_cast<int64_t>(i))});
+  }
+  return stack;
 }
 
 double Gpt2::embedding_std() const {
@@ -145,6 +149,8 @@ torch::Tensor Gpt2::hidden(const Packed& input) {
   // The residual stream stays fp32 whatever the products' type: it costs little and rounds less.
   auto x = input.embeddings.to(torch::kFloat) +
            torch::embedding(wpe_, positions(input.offsets).to(wpe_.device()));
+  // Dropout and trainable weights take the ordinary graph; a frozen model in use its own.
+  if (frozen_ != nullptr && !is_training()) return frozen_hidden(frozen_, x, input.offsets);
   x = drop(x, config_.embd_pdrop);
   AttentionShape shape{input.offsets, config_.n_head, 1};
   for (size_t i = 0; i < blocks_.size(); ++i) {
@@ -152,7 +158,9 @@ torch::Tensor Gpt2::hidden(const Packed& input) {
     shape.scale = config_.attention_scale(static_cast<int64_t>(i));
     const auto qkv = torch::addmm(
         block.qkv_bias, norm(x, block.ln_1_weight, block.ln_1_bias).to(compute_), block.qkv_weight);
-    const auto mixed = attention_plain(qkv, shape, is_training() ? config_.attn_pdrop : 0);
+    const bool dropping = is_training() && config_.attn_pdrop > 0;
+    const auto mixed =
+        dropping ? attention_plain(qkv, shape, config_.attn_pdrop) : attention(qkv, shape);
     const auto out = torch::addmm(block.out_bias, mixed, block.out_weight);
     x = x + drop(out.to(torch::kFloat), config_.resid_pdrop);
     x = x + mlp(block, norm(x, block.ln_2_weight, block.ln_2_bias));

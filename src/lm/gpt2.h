@@ -8,6 +8,7 @@
 #include "lm/attention.h"
 #include "lm/causal_lm.h"
 #include "lm/config/gpt2_config.h"
+#include "lm/frozen_stack.h"
 
 namespace kindred::lm {
 
@@ -49,10 +50,13 @@ class Gpt2 : public CausalLM {
   torch::Tensor drop(const torch::Tensor& x, double probability) const;
   const torch::Tensor& head() const { return head_.defined() ? head_ : wte_; }
 
+  std::shared_ptr<const FrozenStack> prepare_frozen() const;
+
   Gpt2Config config_;
   torch::Tensor wte_, wpe_, ln_f_weight_, ln_f_bias_, head_;
   std::vector<Block> blocks_;
   torch::ScalarType compute_ = torch::kFloat;  ///< type of matrix products
+  std::shared_ptr<const FrozenStack> frozen_;  ///< set when weights take no gradients
 };
 
 }  // namespace kindred::lm

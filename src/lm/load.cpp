@@ -21,7 +21,7 @@ namespace {
 std::string shape_text(const std::vector<int64_t>& shape) {
   std::vector<std::string> parts;
   for (const int64_t size : shape) parts.push_back(std::to_string(size));
-  return "[" + join(parts, ", ") + "]";
+  return cat("[", join(parts, ", "), "]");
 }
 
 torch::ScalarType scalar_type(DType type) {

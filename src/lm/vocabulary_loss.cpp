@@ -1,8 +1,12 @@
 #include "lm/vocabulary_loss.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 
 #include "core/error.h"
+#include "lm/element.h"
+#include "lm/kernels.h"
 
 namespace kindred::lm {
 namespace {
@@ -10,38 +14,129 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
-// Rows whose logits exist together: 16 MiB of floats, which stays near the processor's caches.
-int64_t block_rows(int64_t vocabulary) {
-  return std::clamp<int64_t>((int64_t{1} << 22) / std::max<int64_t>(vocabulary, 1), 16, 4096);
+// Scores that exist at once: as many rows as reuse the weights well, as many words as keep a block
+// (4 to 8 MiB) near the processor's caches.
+constexpr int64_t kRows = 512, kWords = 4096;
+
+torch::Tensor target_scores(const torch::Tensor& x, const torch::Tensor& weight,
+                            const torch::Tensor& targets) {
+  return (x.to(torch::kFloat) * weight.index_select(0, targets).to(torch::kFloat)).sum(1);
+}
+
+// The loss of up to kRows rows and, when asked, its gradient: words arrive in blocks, each block's
+// exponentials weigh its own embeddings into the expected embedding, rescaled when the running
+// maximum moves. One pass over the weights and nothing of size [rows, V].
+class OnlineLoss {
+ public:
+  OnlineLoss(const torch::Tensor& x, const torch::Tensor& weight, bool gradient)
+      : x_(x), weight_(weight), states_(static_cast<size_t>(x.size(0)), {-INFINITY, 0}) {
+    if (gradient) expected_ = torch::zeros({x.size(0), x.size(1)}, torch::kFloat);
+  }
+
+  void run() {
+    for (int64_t begin = 0; begin < weight_.size(0); begin += kWords) {
+      take(weight_.narrow(0, begin, std::min(kWords, weight_.size(0) - begin)));
+    }
+  }
+
+  // Sum over rows of log-sum-exp less the target's score.
+  double loss(const torch::Tensor& targets) const {
+    const auto scores = target_scores(x_, weight_, targets);
+    const float* score = scores.data_ptr<float>();
+    double total = 0;
+    for (size_t r = 0; r < states_.size(); ++r) {
+      total += static_cast<double>(states_[r].maximum) + std::log(states_[r].sum) - score[r];
+    }
+    return total;
+  }
+
+  // Expected embedding less the target's.
+  torch::Tensor gradient(const torch::Tensor& targets) const {
+    auto sums = torch::empty({x_.size(0), 1}, torch::kFloat);
+    for (size_t r = 0; r < states_.size(); ++r) {
+      sums.data_ptr<float>()[r] = states_[r].sum;
+    }
+    return expected_ / sums - weight_.index_select(0, targets).to(torch::kFloat);
+  }
+
+ private:
+  void take(const torch::Tensor& words) {
+    auto scores = at::mm(x_, words.t());
+    const int64_t n = words.size(0), d = x_.size(1), rows = x_.size(0);
+    std::vector<float> factors(states_.size());
+    with_element(scores.scalar_type(), [&](auto type) {
+      auto* data = data_of(scores, type);
+      at::parallel_for(0, rows, row_grain(n), [&](int64_t begin, int64_t end) {
+        for (int64_t r = begin; r < end; ++r) {
+          const auto row = static_cast<size_t>(r);
+          factors[row] = kernels::extend_softmax(states_[row], n, data + r * n);
+        }
+      });
+    });
+    if (!expected_.defined()) return;
+    const auto added = at::mm(scores, words);
+    with_element(added.scalar_type(), [&](auto type) {
+      const auto* data = data_of(added, type);
+      float* total = expected_.data_ptr<float>();
+      at::parallel_for(0, rows, row_grain(d), [&](int64_t begin, int64_t end) {
+        for (int64_t r = begin; r < end; ++r) {
+          kernels::scale_add(d, factors[static_cast<size_t>(r)], data + r * d, total + r * d);
+        }
+      });
+    });
+  }
+
+  torch::Tensor x_, weight_, expected_;
+  std::vector<kernels::RunningSoftmax> states_;
+};
+
+// A block of rows with the weights' gradient: it needs the finished softmax, so scores of all words
+// are kept for these rows.
+double loss_with_weight_gradient(const torch::Tensor& x, const torch::Tensor& weight,
+                                 const torch::Tensor& targets, const torch::Tensor& d_hidden,
+                                 torch::Tensor& d_weight) {
+  const auto target = targets.unsqueeze(1);
+  auto scores = vocabulary_logits(x, weight);
+  const auto log_sum = torch::logsumexp(scores, 1, true);
+  const double loss = (log_sum - scores.gather(1, target)).sum(torch::kDouble).item<double>();
+  scores.sub_(log_sum).exp_();
+  scores.scatter_add_(1, target, torch::full_like(log_sum, -1));
+  const auto d_scores = scores.to(weight.scalar_type());
+  if (d_hidden.defined()) d_hidden.copy_(torch::mm(d_scores, weight));
+  d_weight.addmm_(d_scores.t(), x);
+  return loss;
 }
 
 class VocabularyLoss : public torch::autograd::Function<VocabularyLoss> {
  public:
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& hidden,
                                const torch::Tensor& weight, const torch::Tensor& targets) {
-    const bool hidden_grad = hidden.requires_grad(), weight_grad = weight.requires_grad();
-    const int64_t rows = hidden.size(0), step = block_rows(weight.size(0));
-    const auto inputs = hidden.to(weight.scalar_type());
+    const bool weight_grad = weight.requires_grad();
+    // 16 MiB of scores at a time where a row's are all needed at once.
+    const int64_t all_words =
+        std::clamp<int64_t>((int64_t{1} << 22) / std::max<int64_t>(weight.size(0), 1), 16, 4096);
+    const bool online = !weight_grad && weight.device().is_cpu();
+    const int64_t rows = hidden.size(0), step = online ? kRows : all_words;
+    const auto inputs = hidden.to(weight.scalar_type()).contiguous();
     torch::Tensor d_hidden, d_weight;
-    if (hidden_grad) d_hidden = torch::empty_like(hidden);
-    if (weight_grad) d_weight = torch::zeros_like(weight, torch::kFloat);
+    if (hidden.requires_grad()) d_hidden = torch::empty_like(hidden);
+    if (weight_grad || !online) d_weight = torch::zeros_like(weight);
     double loss = 0;
     for (int64_t begin = 0; begin < rows; begin += step) {
       const int64_t n = std::min(step, rows - begin);
-      const auto x = inputs.narrow(0, begin, n);
-      const auto target = targets.narrow(0, begin, n).unsqueeze(1);
-      auto scores = vocabulary_logits(x, weight);
-      const auto log_sum = torch::logsumexp(scores, 1, true);
-      loss += (log_sum - scores.gather(1, target)).sum(torch::kDouble).item<double>();
-      if (!hidden_grad && !weight_grad) continue;
-      scores.sub_(log_sum).exp_();
-      scores.scatter_add_(1, target, torch::full_like(log_sum, -1));
-      const auto d_scores = scores.to(weight.scalar_type());
-      if (hidden_grad) d_hidden.narrow(0, begin, n).copy_(torch::mm(d_scores, weight));
-      if (weight_grad) d_weight.add_(torch::mm(d_scores.t(), x));
+      const auto x = inputs.narrow(0, begin, n), target = targets.narrow(0, begin, n);
+      const auto part = d_hidden.defined() ? d_hidden.narrow(0, begin, n) : torch::Tensor();
+      if (online) {
+        OnlineLoss block(x, weight, part.defined());
+        block.run();
+        loss += block.loss(target);
+        if (part.defined()) part.copy_(block.gradient(target));
+      } else {
+        loss += loss_with_weight_gradient(x, weight, target, part, d_weight);
+      }
     }
     context->saved_data["d_hidden"] = d_hidden;
-    context->saved_data["d_weight"] = d_weight;
+    context->saved_data["d_weight"] = weight_grad ? d_weight : torch::Tensor();
     return torch::scalar_tensor(loss, hidden.options().dtype(torch::kFloat).requires_grad(false));
   }
 

@@ -1,0 +1,101 @@
+#include "lm/activation.h"
+
+#include <ATen/Parallel.h>
+
+#include "lm/element.h"
+#include "lm/kernels.h"
+
+namespace kindred::lm {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::tensor_list;
+
+constexpr int64_t kGrain = 16384;
+
+bool has_kernel(Activation kind, const torch::Tensor& x) {
+  return kind == Activation::gelu_tanh && x.device().is_cpu() && x.is_contiguous() &&
+         (x.scalar_type() == torch::kFloat || x.scalar_type() == torch::kBFloat16);
+}
+
+class Activate : public torch::autograd::Function<Activate> {
+ public:
+  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x, int64_t kind) {
+    context->save_for_backward({x});
+    context->saved_data["kind"] = kind;
+    return activation_forward(static_cast<Activation>(kind), x);
+  }
+  static tensor_list backward(AutogradContext* context, tensor_list gradients) {
+    const auto kind = static_cast<Activation>(context->saved_data["kind"].toInt());
+    const auto x = context->get_saved_variables()[0];
+    return {activation_backward(kind, x, gradients[0].clone(at::MemoryFormat::Contiguous)),
+            torch::Tensor()};
+  }
+};
+
+}  // namespace
+
+torch::Tensor activation_forward(Activation kind, const torch::Tensor& x) {
+  if (has_kernel(kind, x)) {
+    auto y = torch::empty_like(x);
+    with_element(x.scalar_type(), [&](auto type) {
+      const auto* from = data_of(x, type);
+      auto* to = data_of(y, type);
+      at::parallel_for(0, x.numel(), kGrain, [&](int64_t begin, int64_t end) {
+        kernels::gelu_tanh_forward(end - begin, from + begin, to + begin);
+      });
+    });
+    return y;
+  }
+  switch (kind) {
+    case Activation::gelu_tanh:
+      return at::gelu(x, "tanh");
+    case Activation::gelu_erf:
+      return at::gelu(x);
+    case Activation::quick_gelu:
+      return x * at::sigmoid(1.702 * x);
+    case Activation::relu:
+      return at::relu(x);
+    case Activation::silu:
+      return at::silu(x);
+    case Activation::tanh:
+      return at::tanh(x);
+  }
+  return x;
+}
+
+torch::Tensor activation_backward(Activation kind, const torch::Tensor& x, torch::Tensor d_y) {
+  if (has_kernel(kind, x)) {
+    with_element(x.scalar_type(), [&](auto type) {
+      const auto* from = data_of(x, type);
+      auto* gradient = data_of(d_y, type);
+      at::parallel_for(0, x.numel(), kGrain, [&](int64_t begin, int64_t end) {
+        kernels::gelu_tanh_backward(end - begin, from + begin, gradient + begin, gradient + begin);
+      });
+    });
+    return d_y;
+  }
+  switch (kind) {
+    case Activation::gelu_tanh:
+      return at::gelu_backward(d_y, x, "tanh");
+    case Activation::gelu_erf:
+      return at::gelu_backward(d_y, x);
+    case Activation::quick_gelu: {
+      const auto gate = at::sigmoid(1.702 * x);
+      return d_y * gate * (1 + 1.702 * x * (1 - gate));
+    }
+    case Activation::relu:
+      return at::threshold_backward(d_y, x, 0);
+    case Activation::silu:
+      return at::silu_backward(d_y, x);
+    case Activation::tanh:
+      return at::tanh_backward(d_y, at::tanh(x));
+  }
+  return d_y;
+}
+
+torch::Tensor activate(Activation kind, const torch::Tensor& x) {
+  return Activate::apply(x.contiguous(), static_cast<int64_t>(kind));
+}
+
+}  // namespace kindred::lm

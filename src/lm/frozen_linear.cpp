@@ -1,0 +1,65 @@
+#include "lm/frozen_linear.h"
+
+#include <ATen/core/dispatch/Dispatcher.h>
+
+#include <string_view>
+#include <utility>
+
+#include "lm/precision.h"
+
+namespace kindred::lm {
+namespace {
+
+// A packing suits a number of rows; batches of this room have hundreds.
+constexpr int64_t kTypicalRows = 512;
+
+using Reorder = at::Tensor(const at::Tensor&, std::optional<int64_t>);
+using Linear = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
+                          std::string_view, c10::List<std::optional<at::Scalar>>,
+                          std::optional<std::string_view>);
+
+// weight [out, in] -> oneDNN's own layout.
+torch::Tensor reorder(const torch::Tensor& weight) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("mkldnn::_reorder_linear_weight", "")
+                             .typed<Reorder>();
+  return op.call(weight.contiguous(), kTypicalRows);
+}
+
+torch::Tensor packed_linear(const torch::Tensor& x, const torch::Tensor& packed,
+                            const std::optional<torch::Tensor>& bias) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
+                             .typed<Linear>();
+  return op.call(x, packed, bias, "none", c10::List<std::optional<at::Scalar>>(), "");
+}
+
+bool can_pack(const torch::Tensor& weight) {
+  if (!weight.device().is_cpu() || !at::globalContext().hasMKLDNN()) return false;
+  if (!c10::Dispatcher::singleton().findSchema({"mkldnn::_reorder_linear_weight", ""}))
+    return false;
+  return weight.scalar_type() == torch::kFloat ||
+         (weight.scalar_type() == torch::kBFloat16 && multiplies_bf16());
+}
+
+}  // namespace
+
+FrozenLinear::FrozenLinear(torch::Tensor weight, torch::Tensor bias)
+    : weight_(std::move(weight)),
+      bias_(std::move(bias)),
+      packs_(can_pack(weight_)),
+      packed_(std::make_shared<Packed>()) {}
+
+torch::Tensor FrozenLinear::forward(const torch::Tensor& x) const {
+  if (!packs_ || x.size(0) == 0) return at::addmm(bias_, x, weight_);
+  std::call_once(packed_->forward_once, [&] { packed_->forward = reorder(weight_.t()); });
+  return packed_linear(x, packed_->forward, bias_);
+}
+
+torch::Tensor FrozenLinear::backward(const torch::Tensor& d_y) const {
+  if (!packs_ || d_y.size(0) == 0) return at::mm(d_y, weight_.t());
+  std::call_once(packed_->backward_once, [&] { packed_->backward = reorder(weight_); });
+  return packed_linear(d_y, packed_->backward, std::nullopt);
+}
+
+}  // namespace kindred::lm

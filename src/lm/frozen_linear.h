@@ -1,0 +1,33 @@
+#pragma once
+// A linear layer whose weights never change: stored twice more, packed as the products like them.
+
+#include <torch/torch.h>
+
+#include <memory>
+#include <mutex>
+
+namespace kindred::lm {
+
+/// y = x weight + bias with weight [in, out] (Hugging Face's Conv1D layout). Packed by oneDNN on
+/// first use, once for each direction; elsewhere plain products.
+class FrozenLinear {
+ public:
+  FrozenLinear(torch::Tensor weight, torch::Tensor bias);
+
+  /// x [T, in] -> [T, out], in the weight's type; no graph.
+  torch::Tensor forward(const torch::Tensor& x) const;
+  /// d_y [T, out] -> d_x [T, in] = d_y weight^T.
+  torch::Tensor backward(const torch::Tensor& d_y) const;
+
+ private:
+  // Packings made by whichever thread comes first; shared by copies of this object.
+  struct Packed {
+    std::once_flag forward_once, backward_once;
+    torch::Tensor forward, backward;
+  };
+  torch::Tensor weight_, bias_;
+  bool packs_;
+  std::shared_ptr<Packed> packed_;
+};
+
+}  // namespace kindred::lm

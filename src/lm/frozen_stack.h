@@ -1,0 +1,43 @@
+#pragma once
+// The blocks of a frozen GPT-2 as one differentiable function of their input: forward and backward
+// written out, with gradients of the embeddings only. Legend: T tokens, D hidden size.
+
+#include <torch/torch.h>
+
+#include <vector>
+
+#include "lm/attention.h"
+#include "lm/config/gpt2_config.h"
+#include "lm/frozen_linear.h"
+
+namespace kindred::lm {
+
+/// Weight and bias [D] of a layer norm, fp32.
+struct NormWeights {
+  torch::Tensor weight, bias;
+};
+
+/// One block, prepared.
+struct FrozenBlock {
+  NormWeights ln_1, ln_2;
+  FrozenLinear qkv, out, fc, proj;
+  double attention_scale;
+};
+
+/// Everything the frozen forward and backward passes read.
+struct FrozenStack {
+  std::vector<FrozenBlock> blocks;
+  NormWeights ln_f;
+  Activation activation = Activation::gelu_tanh;
+  int64_t heads = 1;
+  double epsilon = 1e-5;
+  torch::ScalarType compute = torch::kFloat;  ///< of products and saved activations
+};
+
+/// x [T, D] float (embeddings plus positions) -> final hidden states [T, D] float, after the last
+/// norm. The residual stream is fp32 throughout; inputs of products are `stack.compute`. `stack`
+/// must outlive the backward pass.
+torch::Tensor frozen_hidden(const std::shared_ptr<const FrozenStack>& stack, const torch::Tensor& x,
+                            const std::vector<int64_t>& offsets);
+
+}  // namespace kindred::lm

@@ -1,0 +1,82 @@
+#pragma once
+// The loops of this room that are written by hand, on plain pointers. Each has a form for every
+// x86-64-v3 processor and one for AVX-512, chosen at run time. Element type E is float or
+// simd::Brain (bfloat16); arithmetic is fp32. Legend: T rows, D columns, L sequence, d head size.
+
+#include <cstdint>
+
+#include "lm/simd.h"
+
+namespace kindred::lm::kernels {
+
+/// Whether the AVX-512 forms run: the processor has them and nobody switched them off.
+bool use_avx512();
+/// Switches the AVX-512 forms off (or on again where the processor has them), for tests.
+void allow_avx512(bool allowed);
+
+/// Queries of one sequence and head against its keys: query i sees keys 0 .. keys - queries + i.
+template <class E>
+struct AttentionHead {
+  const E *q, *k, *v;               ///< first rows
+  int64_t q_stride, kv_stride;      ///< elements between rows
+  int64_t queries, keys, head_dim;  ///< keys >= queries
+  float scale;
+};
+
+/// out [queries, d] (row stride `out_stride`) and, when not null, log_sums[i * log_stride] = the
+/// log of the sum of exponentials of row i.
+template <class E>
+void attention_forward(const AttentionHead<E>& head, E* out, int64_t out_stride, float* log_sums,
+                       int64_t log_stride);
+
+/// What attention_backward reads beside the head (queries == keys) and writes.
+template <class E>
+struct AttentionGradient {
+  const E *out, *d_out;  ///< [L, d], row stride out_stride
+  int64_t out_stride;
+  const float* log_sums;
+  int64_t log_stride;
+  E *d_q, *d_k, *d_v;  ///< row stride d_stride
+  int64_t d_stride;
+};
+template <class E>
+void attention_backward(const AttentionHead<E>& head, const AttentionGradient<E>& gradient);
+
+/// A layer norm's fixed part.
+struct Norm {
+  const float *weight, *bias;
+  int64_t columns;
+  float epsilon;
+};
+
+/// For `rows` rows: x += added (when not null), then normalised = (x - mean) rstd (kept for the
+/// backward pass when not null), y = normalised weight + bias.
+template <class E, class Y>
+void add_norm_forward(const Norm& norm, int64_t rows, const E* added, float* x, E* normalised,
+                      float* rstd, Y* y);
+/// d_x += the norm's gradient given d_y; `d_copy` (when not null) receives the new d_x as E.
+template <class E, class Y>
+void norm_backward(const Norm& norm, int64_t rows, const Y* d_y, const E* normalised,
+                   const float* rstd, float* d_x, E* d_copy);
+
+/// y = gelu(x) with the tanh form: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
+template <class E>
+void gelu_tanh_forward(int64_t n, const E* x, E* y);
+/// d_x = d_y gelu'(x); d_x may be d_y.
+template <class E>
+void gelu_tanh_backward(int64_t n, const E* x, const E* d_y, E* d_x);
+
+/// The running softmax of a row whose scores arrive in blocks.
+struct RunningSoftmax {
+  float maximum, sum;
+};
+/// Takes n more scores: scores[i] = exp(scores[i] - new maximum); returns what earlier sums (and
+/// whatever was accumulated with them) must be multiplied by.
+template <class E>
+float extend_softmax(RunningSoftmax& state, int64_t n, E* scores);
+
+/// total = total * scale + added, elementwise.
+template <class E>
+void scale_add(int64_t n, float scale, const E* added, float* total);
+
+}  // namespace kindred::lm::kernels

@@ -1,0 +1,329 @@
+#include <algorithm>
+#include <vector>
+
+#include "lm/kernels.h"
+
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+namespace kindred::lm::kernels {
+namespace {
+
+using simd::F;
+using simd::kLanes;
+using simd::round_up;
+
+// Queries handled together: enough to reuse keys from cache, few enough that the scores of a long
+// sequence stay in the second-level cache.
+constexpr int64_t kQueryBlock = 32;
+
+// A matrix read element by element: a(row, k) = data[row * row_stride + k * k_stride].
+struct Left {
+  const float* data;
+  int64_t row_stride, k_stride;
+};
+
+// C [R, 16 W] (+)= left [R, k] right [k, 16 W], all of C in registers.
+template <int R, int W, bool Add>
+KINDRED_INLINE void tile(int64_t k, const Left& a, const float* b, int64_t ldb, float* c,
+                         int64_t ldc) {
+  F sums[R][W];
+  for (int r = 0; r < R; ++r) {
+    for (int w = 0; w < W; ++w) sums[r][w] = Add ? simd::load(c + r * ldc + w * kLanes) : F{};
+  }
+  for (int64_t i = 0; i < k; ++i) {
+    F right[W];
+    for (int w = 0; w < W; ++w) right[w] = simd::load(b + i * ldb + w * kLanes);
+    for (int r = 0; r < R; ++r) {
+      const F left = simd::splat(a.data[r * a.row_stride + i * a.k_stride]);
+      for (int w = 0; w < W; ++w) sums[r][w] += left * right[w];
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int w = 0; w < W; ++w) simd::store(c + r * ldc + w * kLanes, sums[r][w]);
+  }
+}
+
+template <int R, int W, bool Add>
+KINDRED_INLINE void last_rows(int64_t rows, int64_t k, const Left& a, const float* b, int64_t ldb,
+                              float* c, int64_t ldc) {
+  if constexpr (R > 0) {
+    if (rows == R) {
+      tile<R, W, Add>(k, a, b, ldb, c, ldc);
+    } else {
+      last_rows<R - 1, W, Add>(rows, k, a, b, ldb, c, ldc);
+    }
+  }
+}
+
+template <int R, int W, bool Add>
+KINDRED_INLINE void column_strip(int64_t m, int64_t k, Left a, const float* b, int64_t ldb,
+                                 float* c, int64_t ldc) {
+  int64_t row = 0;
+  for (; row + R <= m; row += R) {
+    tile<R, W, Add>(k, a, b, ldb, c + row * ldc, ldc);
+    a.data += R * a.row_stride;
+  }
+  last_rows<R - 1, W, Add>(m - row, k, a, b, ldb, c + row * ldc, ldc);
+}
+
+// C [m, n] (+)= left [m, k] right [k, n]; n is a multiple of 16.
+template <bool Wide, bool Add>
+KINDRED_INLINE void product(int64_t m, int64_t n, int64_t k, const Left& a, const float* b,
+                            int64_t ldb, float* c, int64_t ldc) {
+  // 16 accumulators of 32 registers with AVX-512, 12 of 16 without.
+  constexpr int R = Wide ? 8 : 6;
+  int64_t column = 0;
+  if constexpr (Wide) {
+    for (; column + 2 * kLanes <= n; column += 2 * kLanes) {
+      column_strip<R, 2, Add>(m, k, a, b + column, ldb, c + column, ldc);
+    }
+  }
+  for (; column < n; column += kLanes) {
+    column_strip<R, 1, Add>(m, k, a, b + column, ldb, c + column, ldc);
+  }
+}
+
+// to [rows, round_up(columns)] float, zeros behind the columns.
+template <class E>
+KINDRED_INLINE void copy_rows(const E* from, int64_t stride, int64_t rows, int64_t columns,
+                              float factor, float* to) {
+  const int64_t width = round_up(columns);
+  for (int64_t r = 0; r < rows; ++r) {
+    const E* row = from + r * stride;
+    float* out = to + r * width;
+    int64_t c = 0;
+    for (; c + kLanes <= columns; c += kLanes) simd::store(out + c, simd::load(row + c) * factor);
+    if (c < columns) simd::store(out + c, simd::load_part(row + c, columns - c) * factor);
+  }
+}
+
+// to [columns, round_up(rows)] = from [rows, columns] transposed, zeros behind; `from` has row
+// stride `stride`.
+KINDRED_INLINE void transpose(const float* from, int64_t stride, int64_t rows, int64_t columns,
+                              float* to) {
+  const int64_t width = round_up(rows);
+  for (int64_t begin = 0; begin < width; begin += kLanes) {
+    const int64_t n = std::min(kLanes, rows - begin);
+    for (int64_t c = 0; c < columns; ++c) {
+      float lanes[kLanes] = {};
+      for (int64_t i = 0; i < n; ++i) lanes[i] = from[(begin + i) * stride + c];
+      std::memcpy(to + c * width + begin, lanes, sizeof(lanes));
+    }
+  }
+}
+
+template <class E>
+KINDRED_INLINE void write_row(const float* from, int64_t columns, float factor, E* to) {
+  int64_t c = 0;
+  for (; c + kLanes <= columns; c += kLanes) simd::store(to + c, simd::load(from + c) * factor);
+  if (c < columns) simd::store_part(to + c, simd::load(from + c) * factor, columns - c);
+}
+
+KINDRED_INLINE void fill(float* row, int64_t begin, int64_t end, float value) {
+  for (int64_t i = begin; i < end; ++i) row[i] = value;
+}
+
+// row[0, limit) = exp(row - maximum), zeros up to `end`; returns the sum and sets the maximum.
+KINDRED_INLINE float exponentiate(float* row, int64_t limit, int64_t end, float& maximum) {
+  const int64_t width = round_up(limit);
+  fill(row, limit, width, -3.0e38f);
+  F top = simd::splat(-3.0e38f);
+  for (int64_t c = 0; c < width; c += kLanes) top = simd::larger(simd::load(row + c), top);
+  maximum = simd::largest(top);
+  F total = {};
+  for (int64_t c = 0; c < width; c += kLanes) {
+    const F e = simd::exp(simd::load(row + c) - maximum);
+    total += e;
+    simd::store(row + c, e);
+  }
+  fill(row, limit, std::max(width, end), 0.0f);
+  return simd::sum(total);
+}
+
+template <bool Wide, class E>
+KINDRED_INLINE void forward_body(const AttentionHead<E>& head, E* out, int64_t out_stride,
+                                 float* log_sums, int64_t log_stride, float* scratch) {
+  const int64_t d = head.head_dim, d_width = round_up(d), k_width = round_up(head.keys);
+  const int64_t past = head.keys - head.queries;
+  float* values = scratch;                     // [keys, d]
+  float* keys = values + head.keys * d_width;  // [d, keys]
+  float* queries = keys + d * k_width;         // [block, d]
+  float* scores = queries + kQueryBlock * d_width;
+  float* mixed = scores + kQueryBlock * k_width;
+  copy_rows(head.k, head.kv_stride, head.keys, d, 1, values);
+  transpose(values, d_width, head.keys, d, keys);
+  copy_rows(head.v, head.kv_stride, head.keys, d, 1, values);
+  for (int64_t begin = 0; begin < head.queries; begin += kQueryBlock) {
+    const int64_t rows = std::min(kQueryBlock, head.queries - begin);
+    const int64_t seen = past + begin + rows;
+    copy_rows(head.q + begin * head.q_stride, head.q_stride, rows, d, head.scale, queries);
+    product<Wide, false>(rows, round_up(seen), d, {queries, d_width, 1}, keys, k_width, scores,
+                         k_width);
+    float factors[kQueryBlock];
+    for (int64_t r = 0; r < rows; ++r) {
+      float maximum;
+      const float sum = exponentiate(scores + r * k_width, past + begin + r + 1, seen, maximum);
+      factors[r] = 1.0f / sum;
+      if (log_sums != nullptr) {
+        log_sums[(begin + r) * log_stride] = maximum + __builtin_logf(sum);
+      }
+    }
+    product<Wide, false>(rows, d_width, seen, {scores, k_width, 1}, values, d_width, mixed,
+                         d_width);
+    for (int64_t r = 0; r < rows; ++r) {
+      write_row(mixed + r * d_width, d, factors[r], out + (begin + r) * out_stride);
+    }
+  }
+}
+
+// Places in one buffer for everything the backward pass of a head keeps.
+struct BackwardScratch {
+  float *keys, *keys_t, *values_t, *d_keys, *d_values;       // whole sequence
+  float *queries, *d_out, *d_queries, *weights, *d_weights;  // one block
+  int64_t d_width, width;
+
+  BackwardScratch(float* at, int64_t n, int64_t d) : d_width(round_up(d)), width(round_up(n)) {
+    const auto take = [&at](int64_t size) {
+      float* place = at;
+      at += size;
+      return place;
+    };
+    keys = take(n * d_width);
+    keys_t = take(d * width);
+    values_t = take(d * width);
+    d_keys = take(n * d_width);
+    d_values = take(n * d_width);
+    queries = take(kQueryBlock * d_width);
+    d_out = take(kQueryBlock * d_width);
+    d_queries = take(kQueryBlock * d_width);
+    weights = take(kQueryBlock * width);
+    d_weights = take(kQueryBlock * width);
+  }
+  static int64_t size(int64_t n, int64_t d) {
+    return 3 * n * round_up(d) + 2 * d * round_up(n) +
+           kQueryBlock * (3 * round_up(d) + 2 * round_up(n));
+  }
+};
+
+// weights = softmax from scores and the saved log sums; d_weights becomes the scores' gradient.
+KINDRED_INLINE void score_gradient(float* weights, float* d_weights, int64_t limit, int64_t end,
+                                   float scale, float log_sum, float delta) {
+  const int64_t width = round_up(limit);
+  for (int64_t c = 0; c < width; c += kLanes) {
+    const F p = simd::exp(simd::load(weights + c) * scale - log_sum);
+    simd::store(weights + c, p);
+    simd::store(d_weights + c, p * (simd::load(d_weights + c) - delta) * scale);
+  }
+  fill(weights, limit, std::max(width, end), 0.0f);
+  fill(d_weights, limit, std::max(width, end), 0.0f);
+}
+
+template <class E>
+KINDRED_INLINE float row_product(const E* a, const float* b, int64_t n) {
+  F total = {};
+  int64_t c = 0;
+  for (; c + kLanes <= n; c += kLanes) total += simd::load(a + c) * simd::load(b + c);
+  if (c < n) total += simd::load_part(a + c, n - c) * simd::load(b + c);
+  return simd::sum(total);
+}
+
+template <bool Wide, class E>
+KINDRED_INLINE void backward_block(const AttentionHead<E>& head, const AttentionGradient<E>& to,
+                                   const BackwardScratch& s, int64_t begin) {
+  const int64_t d = head.head_dim, rows = std::min(kQueryBlock, head.queries - begin);
+  const int64_t seen = begin + rows;
+  copy_rows(head.q + begin * head.q_stride, head.q_stride, rows, d, 1, s.queries);
+  copy_rows(to.d_out + begin * to.out_stride, to.out_stride, rows, d, 1, s.d_out);
+  product<Wide, false>(rows, round_up(seen), d, {s.queries, s.d_width, 1}, s.keys_t, s.width,
+                       s.weights, s.width);
+  product<Wide, false>(rows, round_up(seen), d, {s.d_out, s.d_width, 1}, s.values_t, s.width,
+                       s.d_weights, s.width);
+  for (int64_t r = 0; r < rows; ++r) {
+    const int64_t row = begin + r;
+    const float delta = row_product(to.out + row * to.out_stride, s.d_out + r * s.d_width, d);
+    score_gradient(s.weights + r * s.width, s.d_weights + r * s.width, row + 1, seen, head.scale,
+                   to.log_sums[row * to.log_stride], delta);
+  }
+  product<Wide, false>(rows, s.d_width, seen, {s.d_weights, s.width, 1}, s.keys, s.d_width,
+                       s.d_queries, s.d_width);
+  product<Wide, true>(seen, s.d_width, rows, {s.d_weights, 1, s.width}, s.queries, s.d_width,
+                      s.d_keys, s.d_width);
+  product<Wide, true>(seen, s.d_width, rows, {s.weights, 1, s.width}, s.d_out, s.d_width,
+                      s.d_values, s.d_width);
+  for (int64_t r = 0; r < rows; ++r) {
+    write_row(s.d_queries + r * s.d_width, d, 1, to.d_q + (begin + r) * to.d_stride);
+  }
+}
+
+template <bool Wide, class E>
+KINDRED_INLINE void backward_body(const AttentionHead<E>& head, const AttentionGradient<E>& to,
+                                  float* scratch) {
+  const int64_t n = head.queries, d = head.head_dim;
+  const BackwardScratch s(scratch, n, d);
+  copy_rows(head.v, head.kv_stride, n, d, 1, s.keys);
+  transpose(s.keys, s.d_width, n, d, s.values_t);
+  copy_rows(head.k, head.kv_stride, n, d, 1, s.keys);
+  transpose(s.keys, s.d_width, n, d, s.keys_t);
+  fill(s.d_keys, 0, n * s.d_width, 0);
+  fill(s.d_values, 0, n * s.d_width, 0);
+  for (int64_t begin = 0; begin < n; begin += kQueryBlock) backward_block<Wide>(head, to, s, begin);
+  for (int64_t r = 0; r < n; ++r) {
+    write_row(s.d_keys + r * s.d_width, d, 1, to.d_k + r * to.d_stride);
+    write_row(s.d_values + r * s.d_width, d, 1, to.d_v + r * to.d_stride);
+  }
+}
+
+template <class E>
+void forward_any(const AttentionHead<E>& head, E* out, int64_t out_stride, float* log_sums,
+                 int64_t log_stride, float* scratch) {
+  forward_body<false>(head, out, out_stride, log_sums, log_stride, scratch);
+}
+template <class E>
+KINDRED_AVX512 void forward_avx512(const AttentionHead<E>& head, E* out, int64_t out_stride,
+                                   float* log_sums, int64_t log_stride, float* scratch) {
+  forward_body<true>(head, out, out_stride, log_sums, log_stride, scratch);
+}
+template <class E>
+void backward_any(const AttentionHead<E>& head, const AttentionGradient<E>& to, float* scratch) {
+  backward_body<false>(head, to, scratch);
+}
+template <class E>
+KINDRED_AVX512 void backward_avx512(const AttentionHead<E>& head, const AttentionGradient<E>& to,
+                                    float* scratch) {
+  backward_body<true>(head, to, scratch);
+}
+
+// Grows and never shrinks: a thread meets sequences of all lengths.
+float* thread_scratch(int64_t size) {
+  thread_local std::vector<float> buffer;
+  if (static_cast<int64_t>(buffer.size()) < size) buffer.resize(static_cast<size_t>(size));
+  return buffer.data();
+}
+
+}  // namespace
+
+template <class E>
+void attention_forward(const AttentionHead<E>& head, E* out, int64_t out_stride, float* log_sums,
+                       int64_t log_stride) {
+  const int64_t d_width = round_up(head.head_dim), width = round_up(head.keys);
+  float* scratch = thread_scratch(head.keys * d_width + head.head_dim * width +
+                                  kQueryBlock * (2 * d_width + width));
+  const auto run = use_avx512() ? forward_avx512<E> : forward_any<E>;
+  run(head, out, out_stride, log_sums, log_stride, scratch);
+}
+
+template <class E>
+void attention_backward(const AttentionHead<E>& head, const AttentionGradient<E>& gradient) {
+  float* scratch = thread_scratch(BackwardScratch::size(head.queries, head.head_dim));
+  const auto run = use_avx512() ? backward_avx512<E> : backward_any<E>;
+  run(head, gradient, scratch);
+}
+
+template void attention_forward(const AttentionHead<float>&, float*, int64_t, float*, int64_t);
+template void attention_forward(const AttentionHead<simd::Brain>&, simd::Brain*, int64_t, float*,
+                                int64_t);
+template void attention_backward(const AttentionHead<float>&, const AttentionGradient<float>&);
+template void attention_backward(const AttentionHead<simd::Brain>&,
+                                 const AttentionGradient<simd::Brain>&);
+
+}  // namespace kindred::lm::kernels

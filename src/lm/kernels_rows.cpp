@@ -1,0 +1,262 @@
+#include <atomic>
+
+#include "lm/kernels.h"
+
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+namespace kindred::lm::kernels {
+namespace {
+
+using simd::F;
+using simd::kLanes;
+
+std::atomic<bool>& avx512_flag() {
+  static std::atomic<bool> flag{true};
+  return flag;
+}
+
+bool processor_has_avx512() {
+  static const bool has = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  return has;
+}
+
+template <class E>
+KINDRED_INLINE F get(const E* from, int64_t lanes) {
+  return lanes == kLanes ? simd::load(from) : simd::load_part(from, lanes);
+}
+template <class E>
+KINDRED_INLINE void put(E* to, F value, int64_t lanes) {
+  if (lanes == kLanes) {
+    simd::store(to, value);
+  } else {
+    simd::store_part(to, value, lanes);
+  }
+}
+
+struct Moments {
+  float mean, rstd;
+};
+
+KINDRED_INLINE Moments moments(const float* x, int64_t n, float epsilon) {
+  F total = {};
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) total += simd::load(x + i);
+  float mean = simd::sum(total);
+  for (int64_t rest = i; rest < n; ++rest) mean += x[rest];
+  mean /= static_cast<float>(n);
+  F squares = {};
+  for (i = 0; i + kLanes <= n; i += kLanes) {
+    const F centred = simd::load(x + i) - mean;
+    squares += centred * centred;
+  }
+  float variance = simd::sum(squares);
+  for (; i < n; ++i) variance += (x[i] - mean) * (x[i] - mean);
+  variance /= static_cast<float>(n);
+  return {mean, 1.0f / __builtin_sqrtf(variance + epsilon)};
+}
+
+template <class E, class Y>
+KINDRED_INLINE void add_norm_body(const Norm& norm, int64_t rows, const E* added, float* x,
+                                  E* normalised, float* rstd, Y* y) {
+  const int64_t n = norm.columns;
+  for (int64_t r = 0; r < rows; ++r) {
+    float* row = x + r * n;
+    if (added != nullptr) {
+      for (int64_t i = 0; i < n; i += kLanes) {
+        const int64_t lanes = n - i < kLanes ? n - i : kLanes;
+        put(row + i, get(row + i, lanes) + get(added + r * n + i, lanes), lanes);
+      }
+    }
+    const Moments at = moments(row, n, norm.epsilon);
+    if (rstd != nullptr) rstd[r] = at.rstd;
+    for (int64_t i = 0; i < n; i += kLanes) {
+      const int64_t lanes = n - i < kLanes ? n - i : kLanes;
+      const F centred = (get(row + i, lanes) - at.mean) * at.rstd;
+      if (normalised != nullptr) put(normalised + r * n + i, centred, lanes);
+      put(y + r * n + i, centred * get(norm.weight + i, lanes) + get(norm.bias + i, lanes), lanes);
+    }
+  }
+}
+
+// With g = d_y weight: d_x = rstd (g - mean(g) - normalised mean(g normalised)).
+template <class E, class Y>
+KINDRED_INLINE void norm_backward_body(const Norm& norm, int64_t rows, const Y* d_y,
+                                       const E* normalised, const float* rstd, float* d_x,
+                                       E* d_copy) {
+  const int64_t n = norm.columns;
+  const float inverse = 1.0f / static_cast<float>(n);
+  for (int64_t r = 0; r < rows; ++r) {
+    const Y* gradient = d_y + r * n;
+    const E* unit = normalised + r * n;
+    F total = {}, aligned = {};
+    for (int64_t i = 0; i < n; i += kLanes) {
+      const int64_t lanes = n - i < kLanes ? n - i : kLanes;
+      const F g = get(gradient + i, lanes) * get(norm.weight + i, lanes);
+      total += g;
+      aligned += g * get(unit + i, lanes);
+    }
+    const float mean = simd::sum(total) * inverse, along = simd::sum(aligned) * inverse;
+    for (int64_t i = 0; i < n; i += kLanes) {
+      const int64_t lanes = n - i < kLanes ? n - i : kLanes;
+      const F g = get(gradient + i, lanes) * get(norm.weight + i, lanes);
+      const F sum =
+          get(d_x + r * n + i, lanes) + (g - mean - get(unit + i, lanes) * along) * rstd[r];
+      put(d_x + r * n + i, sum, lanes);
+      if (d_copy != nullptr) put(d_copy + r * n + i, sum, lanes);
+    }
+  }
+}
+
+constexpr float kRootTwoOverPi = 0.7978845608028654f;
+constexpr float kCubic = 0.044715f;
+
+// 0.5 (1 + tanh(u)) is the logistic function of 2u: 1 / (1 + e) with e = exp(-2u), returned here.
+KINDRED_INLINE F gelu_exponential(F x) {
+  return simd::exp(x * (1.0f + kCubic * x * x) * (-2.0f * kRootTwoOverPi));
+}
+
+template <class E>
+KINDRED_INLINE void gelu_forward_body(int64_t n, const E* x, E* y) {
+  for (int64_t i = 0; i < n; i += kLanes) {
+    const int64_t lanes = n - i < kLanes ? n - i : kLanes;
+    const F value = get(x + i, lanes);
+    put(y + i, value / (1.0f + gelu_exponential(value)), lanes);
+  }
+}
+
+template <class E>
+KINDRED_INLINE void gelu_backward_body(int64_t n, const E* x, const E* d_y, E* d_x) {
+  for (int64_t i = 0; i < n; i += kLanes) {
+    const int64_t lanes = n - i < kLanes ? n - i : kLanes;
+    const F value = get(x + i, lanes), e = gelu_exponential(value), gate = 1.0f / (1.0f + e);
+    const F slope = (1.0f + 3.0f * kCubic * value * value) * (2.0f * kRootTwoOverPi);
+    put(d_x + i, get(d_y + i, lanes) * gate * (1.0f + value * (e * gate) * slope), lanes);
+  }
+}
+
+template <class E>
+KINDRED_INLINE float softmax_body(RunningSoftmax& state, int64_t n, E* scores) {
+  F top = simd::splat(state.maximum);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) top = simd::larger(simd::load(scores + i), top);
+  float maximum = simd::largest(top);
+  if (i < n) {
+    float rest[kLanes];
+    simd::store(rest, simd::load_part(scores + i, n - i));
+    for (int64_t j = 0; j < n - i; ++j) maximum = rest[j] > maximum ? rest[j] : maximum;
+  }
+  F total = {};
+  for (i = 0; i + kLanes <= n; i += kLanes) {
+    const F e = simd::exp(simd::load(scores + i) - maximum);
+    total += e;
+    simd::store(scores + i, e);
+  }
+  float sum = simd::sum(total);
+  if (i < n) {
+    float rest[kLanes];
+    const F e = simd::exp(simd::load_part(scores + i, n - i) - maximum);
+    simd::store(rest, e);
+    for (int64_t j = 0; j < n - i; ++j) sum += rest[j];
+    simd::store_part(scores + i, e, n - i);
+  }
+  const float factor = __builtin_expf(state.maximum - maximum);
+  state = {maximum, state.sum * factor + sum};
+  return factor;
+}
+
+template <class E>
+KINDRED_INLINE void scale_add_body(int64_t n, float scale, const E* added, float* total) {
+  for (int64_t i = 0; i < n; i += kLanes) {
+    const int64_t lanes = n - i < kLanes ? n - i : kLanes;
+    put(total + i, get(total + i, lanes) * scale + get(added + i, lanes), lanes);
+  }
+}
+
+// Each kernel twice: for any processor of the baseline, and with AVX-512.
+#define KINDRED_TWICE(types, result, name, body, parameters, arguments) \
+  template <types>                                                      \
+  result name##_any parameters {                                        \
+    return body arguments;                                              \
+  }                                                                     \
+  template <types>                                                      \
+  KINDRED_AVX512 result name##_avx512 parameters {                      \
+    return body arguments;                                              \
+  }
+#define KINDRED_COMMA ,
+
+KINDRED_TWICE(class E KINDRED_COMMA class Y, void, add_norm, add_norm_body,
+              (const Norm& norm, int64_t rows, const E* added, float* x, E* normalised, float* rstd,
+               Y* y),
+              (norm, rows, added, x, normalised, rstd, y))
+KINDRED_TWICE(class E KINDRED_COMMA class Y, void, norm_back, norm_backward_body,
+              (const Norm& norm, int64_t rows, const Y* d_y, const E* normalised, const float* rstd,
+               float* d_x, E* d_copy),
+              (norm, rows, d_y, normalised, rstd, d_x, d_copy))
+KINDRED_TWICE(class E, void, gelu_forward, gelu_forward_body, (int64_t n, const E* x, E* y),
+              (n, x, y))
+KINDRED_TWICE(class E, void, gelu_backward, gelu_backward_body,
+              (int64_t n, const E* x, const E* d_y, E* d_x), (n, x, d_y, d_x))
+KINDRED_TWICE(class E, float, softmax, softmax_body, (RunningSoftmax & state, int64_t n, E* scores),
+              (state, n, scores))
+KINDRED_TWICE(class E, void, scaled, scale_add_body,
+              (int64_t n, float scale, const E* added, float* total), (n, scale, added, total))
+
+}  // namespace
+
+bool use_avx512() {
+  return processor_has_avx512() && avx512_flag().load(std::memory_order_relaxed);
+}
+void allow_avx512(bool allowed) {
+  avx512_flag().store(allowed);
+}
+
+template <class E, class Y>
+void add_norm_forward(const Norm& norm, int64_t rows, const E* added, float* x, E* normalised,
+                      float* rstd, Y* y) {
+  (use_avx512() ? add_norm_avx512<E, Y> : add_norm_any<E, Y>)(norm, rows, added, x, normalised,
+                                                              rstd, y);
+}
+
+template <class E, class Y>
+void norm_backward(const Norm& norm, int64_t rows, const Y* d_y, const E* normalised,
+                   const float* rstd, float* d_x, E* d_copy) {
+  (use_avx512() ? norm_back_avx512<E, Y> : norm_back_any<E, Y>)(norm, rows, d_y, normalised, rstd,
+                                                                d_x, d_copy);
+}
+
+template <class E>
+void gelu_tanh_forward(int64_t n, const E* x, E* y) {
+  (use_avx512() ? gelu_forward_avx512<E> : gelu_forward_any<E>)(n, x, y);
+}
+
+template <class E>
+void gelu_tanh_backward(int64_t n, const E* x, const E* d_y, E* d_x) {
+  (use_avx512() ? gelu_backward_avx512<E> : gelu_backward_any<E>)(n, x, d_y, d_x);
+}
+
+template <class E>
+float extend_softmax(RunningSoftmax& state, int64_t n, E* scores) {
+  return (use_avx512() ? softmax_avx512<E> : softmax_any<E>)(state, n, scores);
+}
+
+template <class E>
+void scale_add(int64_t n, float scale, const E* added, float* total) {
+  (use_avx512() ? scaled_avx512<E> : scaled_any<E>)(n, scale, added, total);
+}
+
+using simd::Brain;
+#define KINDRED_INSTANTIATE(E)                                                            \
+  template void gelu_tanh_forward(int64_t, const E*, E*);                                 \
+  template void gelu_tanh_backward(int64_t, const E*, const E*, E*);                      \
+  template float extend_softmax(RunningSoftmax&, int64_t, E*);                            \
+  template void scale_add(int64_t, float, const E*, float*);                              \
+  template void add_norm_forward(const Norm&, int64_t, const E*, float*, E*, float*, E*); \
+  template void norm_backward(const Norm&, int64_t, const E*, const E*, const float*, float*, E*)
+KINDRED_INSTANTIATE(float);
+KINDRED_INSTANTIATE(Brain);
+template void add_norm_forward(const Norm&, int64_t, const Brain*, float*, Brain*, float*, float*);
+template void norm_backward(const Norm&, int64_t, const float*, const Brain*, const float*, float*,
+                            Brain*);
+
+}  // namespace kindred::lm::kernels

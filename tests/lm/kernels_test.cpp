@@ -1,0 +1,127 @@
+// The hand-written loops against ATen, values and gradients, in both forms (AVX-512 and baseline).
+
+#include "lm/kernels.h"
+
+#include <gtest/gtest.h>
+
+#include "lm/activation.h"
+#include "lm/attention.h"
+
+namespace kindred::lm {
+namespace {
+
+// Runs with the AVX-512 forms allowed or not.
+class Kernels : public testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    kernels::allow_avx512(GetParam());
+    if (GetParam() && !kernels::use_avx512()) GTEST_SKIP() << "this processor has no AVX-512";
+    torch::manual_seed(3);
+  }
+  void TearDown() override { kernels::allow_avx512(true); }
+};
+INSTANTIATE_TEST_SUITE_P(Forms, Kernels, testing::Bool(),
+                         [](const auto& info) { return info.param ? "avx512" : "baseline"; });
+
+double largest_difference(const torch::Tensor& a, const torch::Tensor& b) {
+  return (a.to(torch::kDouble) - b.to(torch::kDouble)).abs().max().item<double>();
+}
+
+struct AttentionCase {
+  std::vector<int64_t> lengths;
+  int64_t heads, head_dim;
+};
+
+// Values and gradients of the packed form and of the plain form in fp64.
+void compare_attention(const AttentionCase& c, torch::ScalarType type, double tolerance) {
+  AttentionShape shape{{0}, c.heads, 1.0 / std::sqrt(static_cast<double>(c.head_dim))};
+  for (const int64_t n : c.lengths) shape.offsets.push_back(shape.offsets.back() + n);
+  const int64_t tokens = shape.offsets.back(), d = c.heads * c.head_dim;
+  auto qkv = torch::randn({tokens, 3 * d}).to(type).requires_grad_(true);
+  const auto weights = torch::randn({tokens, d}).to(type);
+  const auto got = attention(qkv, shape);
+  got.backward(weights);
+  auto exact = qkv.detach().to(torch::kDouble).requires_grad_(true);
+  const auto want = attention_plain(exact, shape);
+  want.backward(weights.to(torch::kDouble));
+  EXPECT_LT(largest_difference(got, want), tolerance);
+  EXPECT_LT(largest_difference(qkv.grad(), exact.grad()), tolerance);
+}
+
+TEST_P(Kernels, AttentionEqualsThePlainForm) {
+  for (const AttentionCase& c : std::vector<AttentionCase>{{{1}, 1, 16},
+                                                           {{5, 1, 16, 17, 0, 33}, 2, 64},
+                                                           {{31, 7, 64, 65}, 3, 24},
+                                                           {{40, 3}, 2, 5},
+                                                           {{130, 257}, 1, 32}}) {
+    compare_attention(c, torch::kFloat, 2e-5);
+  }
+}
+
+TEST_P(Kernels, AttentionInBrainFloatIsWithinItsRounding) {
+  // Outputs near 1 are stored with 8 bits, gradients near 4 too.
+  compare_attention({{9, 24, 70}, 2, 64}, torch::kBFloat16, 0.06);
+}
+
+TEST_P(Kernels, AttentionSurvivesLargeScores) {
+  AttentionShape shape{{0, 20}, 1, 1};
+  const auto qkv = torch::randn({20, 48}) * 100;
+  const auto got = attention(qkv, shape);
+  EXPECT_LT(largest_difference(got, attention_plain(qkv.to(torch::kDouble), shape)), 1e-3);
+}
+
+TEST_P(Kernels, AttentionPassesNanOn) {
+  AttentionShape shape{{0, 4}, 1, 1};
+  auto qkv = torch::randn({4, 48});
+  qkv[1][20] = NAN;
+  EXPECT_TRUE(attention(qkv, shape)[3].isnan().all().item<bool>());
+}
+
+TEST_P(Kernels, GeluEqualsAtenInValueAndGradient) {
+  for (const auto type : {torch::kFloat, torch::kBFloat16}) {
+    const double tolerance = type == torch::kFloat ? 1e-6 : 0.03;
+    auto x = torch::cat({torch::linspace(-12, 12, 1003), torch::randn({500})}).to(type);
+    x.requires_grad_(true);
+    const auto got = activate(Activation::gelu_tanh, x);
+    got.backward(torch::ones_like(got));
+    auto exact = x.detach().to(torch::kDouble).requires_grad_(true);
+    const auto want = torch::gelu(exact, "tanh");
+    want.backward(torch::ones_like(want));
+    EXPECT_LT(largest_difference(got, want), tolerance);
+    EXPECT_LT(largest_difference(x.grad(), exact.grad()), tolerance);
+  }
+}
+
+TEST_P(Kernels, NormAddsAndNormalisesWithItsGradient) {
+  const int64_t rows = 7, d = 53;
+  const auto weight = torch::randn({d}), bias = torch::randn({d}), added = torch::randn({rows, d});
+  const auto x = torch::randn({rows, d}) * 3 + 1, d_y = torch::randn({rows, d});
+  auto stream = x.clone(), unit = torch::empty({rows, d}), y = torch::empty({rows, d});
+  auto rstd = torch::empty({rows}), d_x = torch::ones({rows, d}), copy = torch::empty({rows, d});
+  const kernels::Norm norm{weight.data_ptr<float>(), bias.data_ptr<float>(), d, 1e-5f};
+  kernels::add_norm_forward(norm, rows, added.data_ptr<float>(), stream.data_ptr<float>(),
+                            unit.data_ptr<float>(), rstd.data_ptr<float>(), y.data_ptr<float>());
+  kernels::norm_backward(norm, rows, d_y.data_ptr<float>(), unit.data_ptr<float>(),
+                         rstd.data_ptr<float>(), d_x.data_ptr<float>(), copy.data_ptr<float>());
+  auto exact = (x + added).to(torch::kDouble).requires_grad_(true);
+  const auto want =
+      torch::layer_norm(exact, {d}, weight.to(torch::kDouble), bias.to(torch::kDouble));
+  want.backward(d_y.to(torch::kDouble));
+  EXPECT_LT(largest_difference(stream, x + added), 1e-6);
+  EXPECT_LT(largest_difference(y, want), 2e-6);
+  EXPECT_LT(largest_difference(d_x, exact.grad() + 1), 2e-6);
+  EXPECT_TRUE(torch::equal(d_x, copy));
+}
+
+TEST_P(Kernels, RunningSoftmaxJoinsBlocks) {
+  const auto scores = torch::randn({100}) * 20;
+  auto first = scores.narrow(0, 0, 37).clone(), second = scores.narrow(0, 37, 63).clone();
+  kernels::RunningSoftmax state{-INFINITY, 0};
+  EXPECT_EQ(kernels::extend_softmax(state, 37, first.data_ptr<float>()), 0.0f);
+  const float factor = kernels::extend_softmax(state, 63, second.data_ptr<float>());
+  const auto joined = torch::cat({first * factor, second}) / state.sum;
+  EXPECT_LT(largest_difference(joined, torch::softmax(scores.to(torch::kDouble), 0)), 1e-6);
+}
+
+}  // namespace
+}  // namespace kindred::lm
