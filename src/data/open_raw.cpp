@@ -17,6 +17,7 @@ class NamedTexts : public RawReader {
       : reader_(std::move(reader)), options_(options) {}
 
   RawColumns columns() const override { return reader_->columns(); }
+  bool split() const override { return reader_->split(); }
   void interactions(RowSink& sink, ReadContext& context) override {
     reader_->interactions(sink, context);
   }

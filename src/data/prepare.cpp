@@ -79,13 +79,14 @@ std::vector<uint8_t> ids_in_use(const std::vector<Index>& column, const std::vec
 /// One run of prepare, step by step.
 class Run {
  public:
-  Run(const PrepareOptions& options, std::stop_token stop)
-      : options_(options), bad_(options.max_bad_rows), context_{bad_, stop, {}} {}
+  Run(PrepareOptions options, std::stop_token stop)
+      : options_(std::move(options)), bad_(options_.max_bad_rows), context_{bad_, stop, {}} {}
 
   PrepareReport run() {
     check_options(options_);
     check_replaceable(options_.output);
     reader_ = open_raw(options_.input, options_);
+    options_.split.kind = options_.split.resolved_kind(reader_->split());
     AtomicFolder folder(options_.output);
     RawColumns columns = reader_->columns();
     columns.review = columns.review && options_.reviews;
@@ -158,7 +159,7 @@ class Run {
     info_["fingerprint"] = written.fingerprint;
   }
 
-  const PrepareOptions& options_;
+  PrepareOptions options_;
   BadRows bad_;
   ReadContext context_;
   std::unique_ptr<RawReader> reader_;

@@ -19,17 +19,23 @@ inline const std::vector<std::string>& format_names() {
 
 /// How interactions are divided into train, valid and test.
 struct SplitOptions {
-  std::string kind = "random";
+  std::optional<std::string> kind;
   std::vector<double> ratios{0.8, 0.1, 0.1};
   uint64_t seed = 1;
   std::string valid_from, test_from;
   std::vector<int> months;
 
+  /// The kind that counts, once the source is known to be split or not.
+  std::string resolved_kind(bool source_is_split) const {
+    return kind.value_or(source_is_split ? "given" : "random");
+  }
+
   template <class V>
   void visit(V& v) {
     v("kind", kind,
       "random (a user's interactions by chance), leave-one-out (the last is test, the one before "
-      "validation), temporal (by time, for everybody at once) or given (as the files are split)",
+      "validation), temporal (by time, for everybody at once) or given (as the files are split); "
+      "default: given where the files are split, else random",
       Choices{{"random", "leave-one-out", "temporal", "given"}});
     v("ratios", ratios, "shares of train, valid and test (random and temporal)", Bounds{0, 1});
     v("seed", seed, "seed of the random split; apart from the training seed");
@@ -66,7 +72,9 @@ struct RawOptions {
 
   template <class V>
   void visit(V& v) {
-    v("format", format, "format of the raw files; not needed for a prepared folder");
+    v("format", format,
+      "format of the raw files (default: guessed, and none for a prepared folder)",
+      Choices{format_names()});
     v("columns", columns,
       "csv, tsv, jsonl: columns by role, {user: , item: , rating: , time: , "
       "review: , title: } or \"user=…,item=…\"");
@@ -82,7 +90,8 @@ struct RawOptions {
     v("to", to, "keep interactions up to this date, the day included");
     v("duplicates", duplicates,
       "of a pair's repeated interactions keep the first, the last or all "
-      "(keep); default: last, and keep where the split is given");
+      "(keep); default: last, and keep where the split is given",
+      Choices{{"first", "last", "keep"}});
     v("min_user_events", min_user_events, "drop users with fewer interactions, counted once",
       Bounds{0});
     v("min_item_events", min_item_events, "drop items with fewer interactions, counted once",

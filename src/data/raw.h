@@ -61,6 +61,8 @@ class RawReader {
  public:
   virtual ~RawReader() = default;
   virtual RawColumns columns() const = 0;
+  /// Whether rows come with a part.
+  virtual bool split() const { return false; }
   virtual void interactions(RowSink& sink, ReadContext& context) = 0;
   /// Texts of items, when there is a file of them.
   virtual void item_texts(TextSink&, ReadContext&) {}

@@ -44,6 +44,7 @@ class ListReader : public RawReader {
   }
 
   RawColumns columns() const override { return {}; }
+  bool split() const override { return split_; }
 
   void interactions(RowSink& sink, ReadContext& context) override {
     for (size_t part = 0; part < parts_.size(); ++part)

@@ -68,6 +68,7 @@ class RecboleReader : public RawReader {
   }
 
   RawColumns columns() const override { return columns_; }
+  bool split() const override { return files_.split(); }
 
   void interactions(RowSink& sink, ReadContext& context) override {
     if (!files_.split()) return read(files_.whole, -1, sink, context);

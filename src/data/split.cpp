@@ -46,7 +46,7 @@ void split_user_randomly(const std::vector<uint32_t>& rows, const std::string& t
 /// Random and leave-one-out: user by user.
 void split_by_user(const RowStore& store, const Selection& selection, const SplitOptions& options,
                    std::vector<uint8_t>& parts, SplitReport& report) {
-  if (options.kind == "random") check_ratios(options.ratios);
+  if (options.resolved_kind(false) == "random") check_ratios(options.ratios);
   std::vector<uint32_t> rows;
   for (Index user = 0; user < store.users.size(); ++user) {
     rows.clear();
@@ -55,7 +55,7 @@ void split_by_user(const RowStore& store, const Selection& selection, const Spli
     for (const uint32_t row : rows) parts[row] = train;
     if (rows.size() < 3) {
       report.train_only_users += !rows.empty();
-    } else if (options.kind == "random") {
+    } else if (options.resolved_kind(false) == "random") {
       split_user_randomly(rows, store.users.token(user), options, parts);
     } else {
       parts[rows[rows.size() - 2]] = valid;
@@ -150,21 +150,22 @@ void split_as_given(const RowStore& store, const Selection& selection,
 std::vector<uint8_t> split_rows(const RowStore& store, const Selection& selection,
                                 const SplitOptions& options, SplitReport& report) {
   std::vector<uint8_t> parts(store.size(), no_part);
-  if (options.kind == "random" || options.kind == "leave-one-out") {
+  const std::string kind = options.resolved_kind(store.part.size() == store.size());
+  if (kind == "random" || kind == "leave-one-out") {
     split_by_user(store, selection, options, parts, report);
-  } else if (options.kind == "temporal") {
+  } else if (kind == "temporal") {
     split_by_time(store, selection, options, parts, report);
-  } else if (options.kind == "given") {
+  } else if (kind == "given") {
     split_as_given(store, selection, parts);
   } else {
     const std::vector<std::string> known{"random", "leave-one-out", "temporal", "given"};
     throw Error(Exit::usage, "split.kind",
-                cat("got '", options.kind, "', expected random, leave-one-out, temporal or given",
-                    suggestion(options.kind, known)));
+                cat("got '", kind, "', expected random, leave-one-out, temporal or given",
+                    suggestion(kind, known)));
   }
   if (std::find(parts.begin(), parts.end(), train) == parts.end())
     throw Error(Exit::bad_data, "split",
-                cat("train is empty after the split ", options.kind, "; choose other borders"));
+                cat("train is empty after the split ", kind, "; choose other borders"));
   return parts;
 }
 
