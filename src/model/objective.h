@@ -30,7 +30,8 @@ class Batch {
   virtual Json describe() const { return nullptr; }
 };
 
-/// The loss of a batch as a sum and what to divide it by (the batch's label_count()). `shown` are already-divided parts for the
+/// The loss of a batch as a sum and what to divide it by (the batch's label_count()). `shown` are
+/// already-divided parts for the
 /// log.
 struct LossParts {
   torch::Tensor sum;  ///< scalar
@@ -53,14 +54,14 @@ class Objective {
 
 /// How several objectives take turns.
 enum class Alternation {
-  step,  ///< one step of each in turn (the paper of CLLM4Rec); the epoch is as long as the longest, the
-         ///< shorter ones start over: their r-th pass in epoch e reads the batches of epoch
-         ///< e + r * train.epochs, which no other pass reads
+  step,  ///< one step of each in turn (the paper of CLLM4Rec); the epoch is as long as the longest,
+         ///< the shorter ones start over: their r-th pass in epoch e reads the batches of epoch e +
+         ///< r * train.epochs, which no other pass reads
   epoch,  ///< a whole epoch of each in turn (its released code)
 };
 
-/// Ordinary parameters that share a learning-rate scale and weight decay: fp32, contiguous, by names
-/// that no other parameter or table of the stage has.
+/// Ordinary parameters that share a learning-rate scale and weight decay: fp32, contiguous, by
+/// names that no other parameter or table of the stage has.
 struct ParameterGroup {
   std::vector<std::pair<std::string, torch::Tensor>> parameters;
   double learning_rate_scale = 1.0;
@@ -122,8 +123,8 @@ struct Stage {
   std::string name;
   std::vector<std::shared_ptr<Objective>> objectives;
   Alternation alternation = Alternation::step;
-  std::vector<ParameterGroup> parameters;  ///< dense parameters it trains
-  std::vector<Table*> tables;              ///< ID tables it trains
+  std::vector<ParameterGroup> parameters;    ///< dense parameters it trains
+  std::vector<Table*> tables;                ///< ID tables it trains
   std::vector<torch::nn::Module*> training;  ///< modules whose dropout stays active while it trains
   std::vector<torch::nn::Module*> modules;   ///< all others its objectives run: put in eval mode
   TrainOptions train;

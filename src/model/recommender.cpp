@@ -16,10 +16,9 @@ torch::Tensor Recommender::score(std::span<const Query> queries, const torch::Te
   torch::NoGradGuard no_grad;
   if (capabilities().represents) {
     const torch::Tensor items = item_vectors();  // [N, D]
-    const torch::Tensor picked =
-        items.index_select(0, candidates.reshape({-1}).to(items.device()))
-            .view({rows, candidates.size(1), items.size(1)});                     // [B, C, D]
-    return torch::bmm(picked, user_vectors(queries).unsqueeze(2)).squeeze(2);     // [B, C]
+    const torch::Tensor picked = items.index_select(0, candidates.reshape({-1}).to(items.device()))
+                                     .view({rows, candidates.size(1), items.size(1)});  // [B, C, D]
+    return torch::bmm(picked, user_vectors(queries).unsqueeze(2)).squeeze(2);           // [B, C]
   }
   if (!capabilities().scores_all) lacks("scores");
   torch::Tensor scores = torch::empty({rows, item_count()});
@@ -36,8 +35,12 @@ void Recommender::score_all(std::span<const Query> queries, torch::Tensor& out) 
   out.copy_(torch::matmul(user_vectors(queries), item_vectors().t()));
 }
 
-torch::Tensor Recommender::user_vectors(std::span<const Query>) { lacks("represents"); }
+torch::Tensor Recommender::user_vectors(std::span<const Query>) {
+  lacks("represents");
+}
 
-torch::Tensor Recommender::item_vectors() { lacks("represents"); }
+torch::Tensor Recommender::item_vectors() {
+  lacks("represents");
+}
 
 }  // namespace kindred::model

@@ -1,5 +1,6 @@
 #pragma once
-// Partial selection: the best K of a stream of scores, seen block by block, without sorting them all.
+// Partial selection: the best K of a stream of scores, seen block by block, without sorting them
+// all.
 
 #include <bit>
 #include <cmath>
@@ -12,16 +13,16 @@
 
 namespace kindred::model {
 
-/// The best K (score, tie rank) pairs of one query. Items come in ascending order, so that the masked
-/// list is walked once. Order: score descending, tie rank ascending, NaN after every number; -inf
-/// never enters.
+/// The best K (score, tie rank) pairs of one query. Items come in ascending order, so that the
+/// masked list is walked once. Order: score descending, tie rank ascending, NaN after every number;
+/// -inf never enters.
 class BestItems {
  public:
   /// `masked` ascending; must outlive the object. `capacity` is at least 2 (twice K is meant).
   BestItems(int64_t k, std::span<const data::Index> masked);
 
-  /// Scores of `items[i]` (or of item `first + i` when `items` is empty) and their tie ranks by item
-  /// (empty: the item's number).
+  /// Scores of `items[i]` (or of item `first + i` when `items` is empty) and their tie ranks by
+  /// item (empty: the item's number).
   struct Block {
     std::span<const float> scores;
     data::Index first = 0;
@@ -58,10 +59,10 @@ class BestItems {
 
   size_t k_;
   std::span<const data::Index> masked_;
-  size_t cursor_ = 0;                 ///< into masked_
-  std::vector<uint64_t> keys_;        ///< at most twice k
-  uint64_t worst_ = 0;                ///< keys at or below it cannot enter
-  float threshold_;                   ///< scores below it cannot enter; -inf: all may
+  size_t cursor_ = 0;           ///< into masked_
+  std::vector<uint64_t> keys_;  ///< at most twice k
+  uint64_t worst_ = 0;          ///< keys at or below it cannot enter
+  float threshold_;             ///< scores below it cannot enter; -inf: all may
 };
 
 }  // namespace kindred::model

@@ -84,8 +84,9 @@ void Table::clear() {
 void Table::append(const torch::Tensor& rows) {
   check(leaves_.empty() && !whole_.defined(), "rows are appended between steps");
   if (rows.dim() != 2 || rows.size(1) != dim())
-    throw Error(Exit::internal, name_,
-                cat("appended rows: got shape ", c10::str(rows.sizes()), ", expected [*, ", dim(), "]"));
+    throw Error(
+        Exit::internal, name_,
+        cat("appended rows: got shape ", c10::str(rows.sizes()), ", expected [*, ", dim(), "]"));
   weight_ = torch::cat({weight_, rows.detach().to(weight_.options())});
 }
 

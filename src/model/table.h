@@ -27,8 +27,8 @@ class Table {
   int64_t rows() const { return weight_.size(0); }
   int64_t dim() const { return weight_.size(1); }
 
-  /// Rows of `ids` (int64, any shape) -> [..., D]; differentiable while gradients are on and, inside
-  /// a stage of training, the stage trains this table (other tables are read as constants).
+  /// Rows of `ids` (int64, any shape) -> [..., D]; differentiable while gradients are on and,
+  /// inside a stage of training, the stage trains this table (other tables are read as constants).
   torch::Tensor lookup(const torch::Tensor& ids);
   /// The whole table [n, D] as one differentiable leaf of this step, under the same condition.
   torch::Tensor all();

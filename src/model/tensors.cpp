@@ -55,7 +55,9 @@ void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors
   for (const auto& [name, tensor] : tensors) {
     const torch::Tensor plain = tensor.detach().to(torch::kCPU).contiguous();
     kept.push_back(plain);
-    list.push_back({name, file_type(plain.scalar_type()), plain.sizes().vec(),
+    list.push_back({name,
+                    file_type(plain.scalar_type()),
+                    plain.sizes().vec(),
                     {static_cast<const char*>(plain.data_ptr()), plain.nbytes()}});
   }
   write_safetensors(path, list, metadata);

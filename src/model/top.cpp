@@ -65,8 +65,8 @@ void rank_vectors(const Work& work, const torch::Tensor& users, const torch::Ten
                              {},
                              work.request.tie_ranks};
         if (!work.request.among.empty())
-          row.items = work.request.among.subspan(static_cast<size_t>(first),
-                                                 static_cast<size_t>(width));
+          row.items =
+              work.request.among.subspan(static_cast<size_t>(first), static_cast<size_t>(width));
         best[static_cast<size_t>(q - begin + r)].add(row);
       }
     }
@@ -124,8 +124,10 @@ void top_by_scores(Recommender& model, const Work& work) {
   const torch::Tensor among = index_tensor(work.request.among);
   const int64_t width = every ? work.item_count : among.size(0);
   const int64_t count = static_cast<int64_t>(queries.size());
-  const int64_t fitting = block_bytes / static_cast<int64_t>(sizeof(float)) / std::max<int64_t>(1, width);
-  const int64_t step = std::clamp<int64_t>(model.preferred_queries(), 1, std::max<int64_t>(1, fitting));
+  const int64_t fitting =
+      block_bytes / static_cast<int64_t>(sizeof(float)) / std::max<int64_t>(1, width);
+  const int64_t step =
+      std::clamp<int64_t>(model.preferred_queries(), 1, std::max<int64_t>(1, fitting));
   torch::Tensor block;
   for (int64_t q = 0; q < count; q += step) {
     const int64_t height = std::min(step, count - q);
@@ -146,8 +148,7 @@ TopItems Recommender::top(const TopRequest& request) {
   torch::NoGradGuard no_grad;
   const size_t count = request.queries.size();
   check(request.masked.empty() || request.masked.size() == count, "one masked list a query");
-  check(request.tie_ranks.empty() ||
-            static_cast<int64_t>(request.tie_ranks.size()) == item_count(),
+  check(request.tie_ranks.empty() || static_cast<int64_t>(request.tie_ranks.size()) == item_count(),
         "one tie rank an item");
   TopItems result;
   result.items.resize(count);

@@ -1,6 +1,6 @@
 #pragma once
-// The updates of one stretch of numbers: a single pass over parameter, moments and gradient, without
-// temporaries. Formulas are torch.optim's.
+// The updates of one stretch of numbers: a single pass over parameter, moments and gradient,
+// without temporaries. Formulas are torch.optim's.
 
 #include <cstdint>
 
@@ -12,10 +12,10 @@ struct AdamStep {
   float beta2;
   float rise2;  ///< 1 - beta2
   float epsilon;
-  float step_size;       ///< lr / (1 - beta1^t)
-  float inverse_root;    ///< 1 / sqrt(1 - beta2^t)
-  float decay;           ///< L2 added to the gradient (adam)
-  float shrink = 1.0f;   ///< 1 - lr * weight_decay (adamw)
+  float step_size;              ///< lr / (1 - beta1^t)
+  float inverse_root;           ///< 1 / sqrt(1 - beta2^t)
+  float decay;                  ///< L2 added to the gradient (adam)
+  float shrink = 1.0f;          ///< 1 - lr * weight_decay (adamw)
   float gradient_scale = 1.0f;  ///< of clipping
 };
 

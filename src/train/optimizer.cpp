@@ -34,9 +34,10 @@ double squares(const torch::Tensor& values) {
 
 Optimizer::Optimizer(const model::Stage& stage) : options_(stage.train) {
   const std::string& name = options_.optimizer;
-  kind_ = name == "adamw" ? Kind::adamw
-          : name == "sgd" ? Kind::sgd
-          : name == "adagrad" ? Kind::adagrad : Kind::adam;
+  kind_ = name == "adamw"     ? Kind::adamw
+          : name == "sgd"     ? Kind::sgd
+          : name == "adagrad" ? Kind::adagrad
+                              : Kind::adam;
   for (const model::ParameterGroup& group : stage.parameters)
     for (const auto& [parameter_name, tensor] : group.parameters) {
       Slot slot;

@@ -1,16 +1,17 @@
 #pragma once
-// The optimisers, on a stage's dense parameters and ID tables alike. Legend: n rows of a table, D its
-// width, u rows touched by a step.
+// The optimisers, on a stage's dense parameters and ID tables alike. Legend: n rows of a table, D
+// its width, u rows touched by a step.
 //
-// Dense parameters are updated exactly as torch.optim does; a parameter without a gradient is passed
-// over. Tables under `adam: dense` are updated as torch.optim.Adam updates the whole table: rows without
-// a gradient still move by their decaying moments. Under `adam: lazy` only touched rows are read and
-// written, each with its own step count: a row's moments decay and its bias correction advances once
-// for every step that touches it, so its first update has size lr however late it comes (with the
-// step count of the whole run, a row first met late would start with an update about 3 lr, since its
-// moments start from zero but would no longer be corrected for it). Where every step touches every
-// row both forms are the same. Weight decay, like everything in the lazy form, reaches touched rows
-// only. SGD and Adagrad leave untouched rows alone by definition, weight decay aside.
+// Dense parameters are updated exactly as torch.optim does; a parameter without a gradient is
+// passed over. Tables under `adam: dense` are updated as torch.optim.Adam updates the whole table:
+// rows without a gradient still move by their decaying moments. Under `adam: lazy` only touched
+// rows are read and written, each with its own step count: a row's moments decay and its bias
+// correction advances once for every step that touches it, so its first update has size lr however
+// late it comes (with the step count of the whole run, a row first met late would start with an
+// update about 3 lr, since its moments start from zero but would no longer be corrected for it).
+// Where every step touches every row both forms are the same. Weight decay, like everything in the
+// lazy form, reaches touched rows only. SGD and Adagrad leave untouched rows alone by definition,
+// weight decay aside.
 
 #include <cstdint>
 #include <optional>
@@ -45,7 +46,8 @@ class Optimizer {
 
   /// Moments and step counts by name, to be saved; shares memory with the optimiser.
   model::NamedTensors state() const;
-  /// Copies a saved state in. Throws `bad_data` naming `where` when a tensor is missing or mis-shaped.
+  /// Copies a saved state in. Throws `bad_data` naming `where` when a tensor is missing or
+  /// mis-shaped.
   void restore(const model::NamedTensors& tensors, const std::string& where);
 
  private:
@@ -55,8 +57,8 @@ class Optimizer {
     torch::Tensor parameter;        // of a dense parameter
     model::Table* table = nullptr;  // else the table
     double scale = 1.0, decay = 0.0;
-    torch::Tensor first, second;    // as the parameter; undefined where the optimiser has none
-    torch::Tensor steps;            // int64 [1], or int32 [n] of a lazy table
+    torch::Tensor first, second;  // as the parameter; undefined where the optimiser has none
+    torch::Tensor steps;          // int64 [1], or int32 [n] of a lazy table
     bool lazy = false;
     std::optional<model::Table::Gradient> gradient;  // of this step; `rows` undefined: of the whole
 

@@ -1,0 +1,158 @@
+#include "train/fitter.h"
+
+#include <chrono>
+#include <cmath>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "core/strings.h"
+#include "train/snapshot.h"
+
+namespace kindred::train {
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+void StepOutcome::show(const std::string& name, double value) {
+  for (auto& [known, sum] : shown)
+    if (known == name) {
+      sum += value;
+      return;
+    }
+  shown.emplace_back(name, value);
+}
+
+Json step_record(const model::Stage& stage, const FitState& state, const StepOutcome& outcome) {
+  Json record = {{"stage", stage.name},
+                 {"objective", stage.objectives[outcome.step.plan.objective]->name()},
+                 {"epoch", outcome.step.epoch + 1},
+                 {"step", state.steps},
+                 {"loss", outcome.loss}};
+  for (const auto& [name, value] : outcome.shown) record[name] = value;
+  record["gradient_norm"] = outcome.gradient_norm;
+  record["learning_rate"] = outcome.learning_rate;
+  record["rows"] = outcome.rows;
+  record["labels"] = outcome.labels;
+  record["seconds"] = outcome.seconds;
+  record["labels_per_second"] = outcome.seconds > 0 ? outcome.labels / outcome.seconds : 0.0;
+  return record;
+}
+
+Fitter::Fitter(model::Stage& stage, const FitContext& context)
+    : stage_(stage),
+      context_(context),
+      optimizer_(stage),
+      total_steps_(stage.train.epochs > 0 ? Plan(stage).total() : 0) {
+  if (!context.quiet) progress_.emplace(stage.name, static_cast<uint64_t>(total_steps_));
+  if (stage.train.select.empty() || stage.train.select == "loss") return;
+  if (!context.validate || !context.select || stage.train.evaluate_every == 0)
+    throw Error(Exit::config, cat("stages.", stage.name, ".select"),
+                cat("got '", stage.train.select,
+                    "', but nothing is validated; set evaluate_every, or select: loss"));
+}
+
+void Fitter::begin() {}
+
+bool Fitter::limit_reached() const {
+  return stage_.train.max_steps > 0 && state_.steps >= stage_.train.max_steps;
+}
+
+void Fitter::stop_if_asked() {
+  if (!context_.stop.stop_requested()) return;
+  progress_.reset();
+  throw Error(Exit::interrupted, cat("stage ", stage_.name),
+              cat("stopped on request after step ", state_.steps));
+}
+
+bool Fitter::end_epoch(TrainingModes& modes) {
+  const double train_loss =
+      state_.epoch_loss / static_cast<double>(std::max<int64_t>(1, state_.step_in_epoch));
+  const bool last = limit_reached() || state_.epoch + 1 == stage_.train.epochs;
+  ++state_.epoch;
+  state_.step_in_epoch = 0;
+  state_.epoch_loss = 0;
+  const int64_t every = stage_.train.evaluate_every;
+  if (every > 0 && (last || state_.epoch % every == 0)) validate(modes, train_loss);
+  const bool patient = stage_.train.patience == 0 || state_.worse < stage_.train.patience;
+  return last || !patient;
+}
+
+double Fitter::selected(const NamedNumbers& numbers, double train_loss) const {
+  if (stage_.train.select != "loss") return context_.select(stage_.train.select, numbers);
+  for (const auto& [name, value] : numbers)
+    if (name == "loss") return -value;
+  return -train_loss;
+}
+
+void Fitter::validate(TrainingModes& modes, double train_loss) {
+  NamedNumbers numbers;
+  if (context_.validate) {
+    modes.evaluate();
+    if (stage_.refresh) stage_.refresh();
+    numbers = context_.validate();
+    modes.train();
+  }
+  Json entry = {{"stage", stage_.name},
+                {"epoch", state_.epoch},
+                {"step", state_.steps},
+                {"train_loss", train_loss},
+                {"valid", Json::object()}};
+  for (const auto& [name, value] : numbers) entry["valid"][name] = value;
+  if (!stage_.train.select.empty()) {
+    const double value = selected(numbers, train_loss);
+    const bool better = std::isfinite(value) && (state_.best_epoch < 0 || value > state_.best);
+    entry["select"] = value;
+    entry["best"] = better;
+    if (better) {
+      state_.best = value;
+      state_.best_epoch = state_.epoch;
+      best_ = copies(stage_tensors(stage_));
+    }
+    state_.worse = better ? 0 : state_.worse + 1;
+  }
+  record(std::move(entry));
+}
+
+void Fitter::end() {
+  progress_.reset();
+  if (state_.best_epoch >= 0) put_back(stage_, best_, "the best epoch's state");
+  state_.finished = true;
+}
+
+void Fitter::diverged(const StepOutcome& outcome, const std::string& what) {
+  Json batches = Json::array();
+  for (size_t b = 0; b < outcome.step.batches.size(); ++b)
+    batches.push_back({{"epoch", outcome.step.plan.batches[b].first},
+                       {"step", outcome.step.plan.batches[b].second},
+                       {"rows", outcome.step.batches[b]->rows()},
+                       {"labels", outcome.step.batches[b]->label_count()},
+                       {"content", outcome.step.batches[b]->describe()}});
+  const std::string& objective = stage_.objectives[outcome.step.plan.objective]->name();
+  const Json report = {{"schema", 1},
+                       {"stage", stage_.name},
+                       {"objective", objective},
+                       {"epoch", outcome.step.epoch + 1},
+                       {"step", state_.steps + 1},
+                       {"not_finite", what},
+                       {"batches", std::move(batches)}};
+  std::string written;
+  if (!context_.folder.empty()) {
+    const fs::path path = context_.folder / cat("diverged-", state_.steps + 1, ".json");
+    write_file(path, report.dump(1) + "\n");
+    written = cat("; its batch is in ", path.string());
+  }
+  progress_.reset();
+  throw Error(Exit::internal, cat("stage ", stage_.name),
+              cat(what, " is not a finite number in epoch ", outcome.step.epoch + 1, ", step ",
+                  state_.steps + 1, " (objective ", objective, ")", written,
+                  "; the last checkpoint was kept. Try a smaller learning_rate or clip_norm"));
+}
+
+void Fitter::record(Json record) {
+  ++state_.records;
+  if (context_.record) context_.record(record);
+}
+
+}  // namespace kindred::train

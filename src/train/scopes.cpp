@@ -1,0 +1,50 @@
+#include "train/scopes.h"
+
+#include <ATen/Parallel.h>
+#include <immintrin.h>
+
+namespace kindred::train {
+namespace {
+
+constexpr unsigned flush_bits = 0x8040;  // FTZ and DAZ of MXCSR
+
+}  // namespace
+
+TrainingModes::TrainingModes(std::span<torch::nn::Module* const> training,
+                             std::span<torch::nn::Module* const> others)
+    : training_(training.begin(), training.end()) {
+  for (torch::nn::Module* module : others) module->eval();
+  train();
+}
+
+void TrainingModes::train() {
+  for (torch::nn::Module* module : training_) module->train();
+}
+
+void TrainingModes::evaluate() {
+  for (torch::nn::Module* module : training_) module->eval();
+}
+
+FlushDenormals::FlushDenormals() {
+  const int threads = at::get_num_threads();
+  saved_.assign(static_cast<size_t>(threads), _mm_getcsr());
+  at::parallel_for(0, threads, 1, [this](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t) saved_[static_cast<size_t>(t)] = _mm_getcsr();
+    _mm_setcsr(_mm_getcsr() | flush_bits);
+  });
+}
+
+FlushDenormals::~FlushDenormals() {
+  at::parallel_for(0, static_cast<int64_t>(saved_.size()), 1, [this](int64_t begin, int64_t) {
+    _mm_setcsr(saved_[static_cast<size_t>(begin)]);
+  });
+}
+
+KeepGenerator::KeepGenerator() : state_(at::detail::getDefaultCPUGenerator().get_state()) {}
+
+KeepGenerator::~KeepGenerator() {
+  auto generator = at::detail::getDefaultCPUGenerator();
+  generator.set_state(state_);
+}
+
+}  // namespace kindred::train
