@@ -35,9 +35,8 @@ size_t spaces_after(std::string_view text, size_t at) {
 
 TokenFinder::TokenFinder(std::vector<AddedToken> tokens) : tokens_(std::move(tokens)) {
   std::erase_if(tokens_, [](const AddedToken& token) { return token.content.empty(); });
-  std::stable_sort(
-      tokens_.begin(), tokens_.end(),
-      [](const AddedToken& a, const AddedToken& b) { return a.content < b.content; });
+  std::stable_sort(tokens_.begin(), tokens_.end(),
+                   [](const AddedToken& a, const AddedToken& b) { return a.content < b.content; });
   const auto same = [](const AddedToken& a, const AddedToken& b) { return a.content == b.content; };
   tokens_.erase(std::unique(tokens_.begin(), tokens_.end(), same), tokens_.end());
   for (const AddedToken& token : tokens_) starts_[static_cast<uint8_t>(token.content[0])] = true;
@@ -52,8 +51,10 @@ const AddedToken* TokenFinder::match(std::string_view text, size_t at) const {
     const auto at_depth = [depth](const AddedToken& token) {
       return depth < token.content.size() ? static_cast<uint8_t>(token.content[depth]) : -1;
     };
-    low = std::partition_point(low, high, [&](const auto& token) { return at_depth(token) < byte; });
-    high = std::partition_point(low, high, [&](const auto& token) { return at_depth(token) <= byte; });
+    low =
+        std::partition_point(low, high, [&](const auto& token) { return at_depth(token) < byte; });
+    high =
+        std::partition_point(low, high, [&](const auto& token) { return at_depth(token) <= byte; });
     if (low != high && low->content.size() == depth + 1) longest = &*low;
   }
   return longest;

@@ -1,5 +1,6 @@
 #pragma once
-// Tokens found in the text as they stand, before any splitting: special tokens and words added later.
+// Tokens found in the text as they stand, before any splitting: special tokens and words added
+// later.
 
 #include <cstdint>
 #include <functional>
@@ -35,8 +36,8 @@ class TokenFinder {
 
   bool empty() const { return tokens_.empty(); }
 
-  /// Cuts `text` and calls `use` with each segment in order. With `parse_special` off, special tokens
-  /// stay text (as the reference does, a match of one still hides tokens that overlap it).
+  /// Cuts `text` and calls `use` with each segment in order. With `parse_special` off, special
+  /// tokens stay text (as the reference does, a match of one still hides tokens that overlap it).
   void cut(std::string_view text, bool parse_special,
            const std::function<void(const Segment&)>& use) const;
 

@@ -18,8 +18,8 @@ BpeModel::BpeModel(const Vocabulary& vocabulary, std::span<const Merge> merges,
 }
 
 int BpeModel::known_bytes() const {
-  return static_cast<int>(std::count_if(byte_ids_.begin(), byte_ids_.end(),
-                                        [](int32_t id) { return id != kNoToken; }));
+  return static_cast<int>(
+      std::count_if(byte_ids_.begin(), byte_ids_.end(), [](int32_t id) { return id != kNoToken; }));
 }
 
 void BpeModel::encode_word(std::string_view word, std::vector<int32_t>& symbols) const {

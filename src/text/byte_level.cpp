@@ -33,7 +33,9 @@ const Maps& maps() {
 
 }  // namespace
 
-const std::array<char32_t, 256>& byte_characters() { return maps().characters; }
+const std::array<char32_t, 256>& byte_characters() {
+  return maps().characters;
+}
 
 std::string to_byte_level(std::string_view bytes) {
   std::string token;

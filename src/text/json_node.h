@@ -1,5 +1,6 @@
 #pragma once
-// JSON of tokenizer files: large flat objects, read by simdjson; every complaint names file and key.
+// JSON of tokenizer files: large flat objects, read by simdjson; every complaint names file and
+// key.
 
 #include <simdjson.h>
 
@@ -26,8 +27,8 @@ class JsonNode {
   bool is_array() const { return value_.is_array(); }
   bool is_text() const { return value_.is_string(); }
 
-  /// The member, or nothing where it is absent or null. Throws `bad_data` where this is no object or
-  /// has the key twice.
+  /// The member, or nothing where it is absent or null. Throws `bad_data` where this is no object
+  /// or has the key twice.
   std::optional<JsonNode> find(std::string_view key) const;
   /// The member; throws `bad_data` where it is absent or null.
   JsonNode at(std::string_view key) const;

@@ -34,7 +34,8 @@ void merge_short(std::vector<int32_t>& symbols, const MergeTable& merges) {
   symbols.resize(count);
 }
 
-/// Many symbols: a linked list and a heap of pairs; pairs that changed since are skipped when drawn.
+/// Many symbols: a linked list and a heap of pairs; pairs that changed since are skipped when
+/// drawn.
 class LongMerge {
  public:
   LongMerge(std::vector<int32_t>& symbols, const MergeTable& merges)
@@ -63,8 +64,8 @@ class LongMerge {
 
   void look(uint32_t at) {
     const uint32_t next = links_[at].next;
-    links_[at].pair = next < links_.size() ? merges_.find(symbols_[at], symbols_[next])
-                                           : MergeTable::Found{};
+    links_[at].pair =
+        next < links_.size() ? merges_.find(symbols_[at], symbols_[next]) : MergeTable::Found{};
     const uint32_t rank = links_[at].pair.rank;
     if (rank != MergeTable::kNone) heap_.push(static_cast<uint64_t>(rank) << 32 | at);
   }

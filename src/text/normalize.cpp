@@ -21,9 +21,9 @@ void append_decomposed(CodePoints& points, char32_t code_point, NormalForm form)
   const int options = UTF8PROC_DECOMPOSE | (compatible ? UTF8PROC_COMPAT : 0);
   utf8proc_int32_t parts[kLongest];
   int boundary = 0;
-  const auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(code_point), parts,
-                                             kLongest, static_cast<utf8proc_option_t>(options),
-                                             &boundary);
+  const auto count =
+      utf8proc_decompose_char(static_cast<utf8proc_int32_t>(code_point), parts, kLongest,
+                              static_cast<utf8proc_option_t>(options), &boundary);
   check(count >= 0 && count <= kLongest, "a code point decomposes into at most 32");
   points.insert(points.end(), parts, parts + count);
 }
@@ -37,9 +37,8 @@ void sort_marks(CodePoints& points) {
     size_t end = begin;
     while (end < points.size() && combining_class(points[end]) != 0) ++end;
     if (end - begin > 1) {
-      std::stable_sort(points.begin() + begin, points.begin() + end, [](auto a, auto b) {
-        return combining_class(a) < combining_class(b);
-      });
+      std::stable_sort(points.begin() + begin, points.begin() + end,
+                       [](auto a, auto b) { return combining_class(a) < combining_class(b); });
     }
     begin = end + 1;
   }

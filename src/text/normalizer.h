@@ -13,7 +13,8 @@ namespace kindred::text {
 /// A chain of changes: normal forms, replacements of a fixed string, a prefix, stripped ends.
 class Normalizer {
  public:
-  /// Reads the `normalizer` of a `tokenizer.json`. Throws `bad_data` naming a kind that is not known.
+  /// Reads the `normalizer` of a `tokenizer.json`. Throws `bad_data` naming a kind that is not
+  /// known.
   static Normalizer of_json(const JsonNode& node);
   static Normalizer of_form(NormalForm form);
 
@@ -24,7 +25,7 @@ class Normalizer {
   struct Step {
     enum class Kind { form, replace, prepend, strip } kind = Kind::form;
     NormalForm form = NormalForm::nfc;
-    std::string from, to;            // replace; prepend puts `to` in front
+    std::string from = {}, to = {};  // replace; prepend puts `to` in front
     bool left = true, right = true;  // strip
   };
 

@@ -50,7 +50,8 @@ void PreTokenizer::read(const JsonNode& node, int depth, PreTokenizer& result) {
   if (depth > kDeepest) node.fail(cat("sequences nest deeper than ", kDeepest));
   const JsonNode type = node.at("type");
   const std::string_view name = type.text();
-  if (result.byte_level_) node.fail("got a step after ByteLevel, expected ByteLevel to be the last");
+  if (result.byte_level_)
+    node.fail("got a step after ByteLevel, expected ByteLevel to be the last");
   using Kind = SplitRule::Kind;
   if (name == "Sequence") {
     node.at("pretokenizers").each([&](const JsonNode& part) { read(part, depth + 1, result); });

@@ -22,7 +22,8 @@ class PreTokenizer {
   static PreTokenizer of_json(const JsonNode& node);
   static PreTokenizer of_rule(SplitRule rule, bool add_prefix_space);
 
-  /// Cuts well-formed text. A word holds the text's own bytes (and the prefix space where one is added).
+  /// Cuts well-formed text. A word holds the text's own bytes (and the prefix space where one is
+  /// added).
   void split(std::string_view text, const WordSink& sink) const;
 
   bool add_prefix_space() const;

@@ -42,8 +42,8 @@ size_t run_end(std::string_view text, size_t at, CharClass kind) {
   return at;
 }
 
-/// Length of the contraction at the start (an apostrophe is there), or 0. Without regard to case the
-/// long s (U+017F) counts as s.
+/// Length of the contraction at the start (an apostrophe is there), or 0. Without regard to case
+/// the long s (U+017F) counts as s.
 size_t contraction(std::string_view text, bool any_case) {
   const auto letter = [&](size_t i) {
     const char c = i < text.size() ? text[i] : '\0';
@@ -56,8 +56,8 @@ size_t contraction(std::string_view text, bool any_case) {
   return any_case && text.substr(1, 2) == "\xC5\xBF" ? 3 : 0;
 }
 
-/// `\s+(?!\S)|\s+` on a text that starts with white space: before a visible character the last space is
-/// left to it, unless it is the only one.
+/// `\s+(?!\S)|\s+` on a text that starts with white space: before a visible character the last
+/// space is left to it, unless it is the only one.
 size_t spaces(std::string_view text) {
   size_t at = 0, last = 0;
   while (at < text.size()) {
@@ -82,7 +82,9 @@ size_t gpt2_word(std::string_view text) {
   return spaces(text);
 }
 
-bool is_line_end(char c) { return c == '\r' || c == '\n'; }
+bool is_line_end(char c) {
+  return c == '\r' || c == '\n';
+}
 
 /// `\s*[\r\n]+`: up to the last line end of the white space at the start, or 0 without one.
 size_t through_line_end(std::string_view text) {
@@ -118,8 +120,7 @@ size_t cl100k_word(std::string_view text, size_t digits) {
   if (more && second == CharClass::letter && !is_line_end(text[0])) {
     return run_end(text, first.length, CharClass::letter);
   }
-  if (first.kind == CharClass::other ||
-      (text[0] == ' ' && more && second == CharClass::other)) {
+  if (first.kind == CharClass::other || (text[0] == ' ' && more && second == CharClass::other)) {
     size_t end = run_end(text, first.length, CharClass::other);
     while (end < text.size() && is_line_end(text[end])) ++end;
     return end;

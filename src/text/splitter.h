@@ -1,6 +1,6 @@
 #pragma once
-// The splitting rules of byte-level tokenizers, by hand: each matches its regular expression exactly and
-// reads every character a bounded number of times. All text is well-formed UTF-8.
+// The splitting rules of byte-level tokenizers, by hand: each matches its regular expression
+// exactly and reads every character a bounded number of times. All text is well-formed UTF-8.
 
 #include <cstdint>
 #include <optional>

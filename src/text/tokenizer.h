@@ -34,6 +34,9 @@ class Tokenizer {
   /// or key otherwise.
   static std::shared_ptr<Tokenizer> load(const fs::path& folder);
 
+  /// Reads the text of a `tokenizer.json`; `where` begins every message. Throws `bad_data`.
+  static std::shared_ptr<Tokenizer> from_json(std::string_view json, const std::string& where);
+
   /// The ids of a text. Ill-formed UTF-8 is read as U+FFFD. Time grows linearly with the text, up
   /// to a logarithm within one long word.
   virtual std::vector<int32_t> encode(std::string_view text,

@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
-/// Length of a well-formed sequence at `at`, or 0; `bad` is then the length of the maximal ill-formed
-/// part (Unicode 15, table 3-7).
+/// Length of a well-formed sequence at `at`, or 0; `bad` is then the length of the maximal
+/// ill-formed part (Unicode 15, table 3-7).
 size_t sequence_length(std::string_view bytes, size_t at, size_t& bad) {
   const auto byte = [&](size_t i) { return static_cast<uint8_t>(bytes[i]); };
   const uint8_t lead = byte(at);
@@ -49,7 +49,9 @@ bool in_ranges(std::span<const CodePointRange> ranges, char32_t code_point) {
   return after != ranges.begin() && code_point <= std::prev(after)->last;
 }
 
-bool is_inert(char32_t code_point) { return in_ranges(kInert, code_point); }
+bool is_inert(char32_t code_point) {
+  return in_ranges(kInert, code_point);
+}
 
 CharClass char_class(char32_t code_point) {
   switch (utf8proc_category(static_cast<utf8proc_int32_t>(code_point))) {

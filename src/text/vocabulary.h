@@ -14,8 +14,9 @@ namespace kindred::text {
 /// The tokens of a tokenizer by id. Ids are 0, 1, ..., size - 1.
 class Vocabulary {
  public:
-  /// Adds a token before `finish`. Throws `bad_data`, naming `where`, where the id is negative or above
-  /// 2^24, or belongs to another token, or the token has another id. The same pair twice is one.
+  /// Adds a token before `finish`. Throws `bad_data`, naming `where`, where the id is negative or
+  /// above 2^24, or belongs to another token, or the token has another id. The same pair twice is
+  /// one.
   void add(std::string_view token, int64_t id, const std::string& where);
 
   /// Checks that no id is left out; throws `bad_data` naming the first that is.

@@ -1,0 +1,107 @@
+#pragma once
+// What the readers of tokenizer files gather, and the tokenizer is made of.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/files.h"
+#include "text/added_tokens.h"
+#include "text/bpe_model.h"
+#include "text/json_node.h"
+#include "text/merge_table.h"
+#include "text/normalizer.h"
+#include "text/pre_tokenizer.h"
+#include "text/tokenizer.h"
+#include "text/vocabulary.h"
+
+namespace kindred::text {
+
+/// How tokens become text again.
+enum class Decoder { byte_level, joined_by_spaces };
+
+struct TokenizerParts {
+  std::string where;  ///< the file, for messages
+  Vocabulary vocabulary;
+  std::vector<AddedToken> added;
+  Normalizer normalizer;
+  PreTokenizer pre_tokenizer;
+  std::vector<Merge> merges;
+  BpeModelOptions model;
+  std::vector<int32_t> prefix, suffix;  ///< added around every text
+  Decoder decoder = Decoder::byte_level;
+  std::map<std::string, int32_t> roles;  ///< "bos_token" and the like
+};
+
+/// Special tokens and flags of a folder's `tokenizer_config.json`, `special_tokens_map.json` and
+/// `added_tokens.json`. Absent files are fine.
+struct FolderSpecials {
+  std::string where;
+  std::string tokenizer_class;              ///< without "Fast"; empty: not said
+  std::map<std::string, AddedToken> roles;  ///< by role; ids unset
+  std::vector<AddedToken> added;            ///< with ids
+  std::vector<AddedToken> additional;       ///< without role; ids unset
+  bool add_prefix_space = false, add_bos = false, add_eos = false;
+};
+
+/// The parts named "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token" and
+/// "mask_token", in the reference's order.
+std::span<const std::string_view> special_roles();
+
+FolderSpecials read_folder_specials(const fs::path& folder);
+
+/// An added token as JSON holds it; `special` where the file does not say.
+AddedToken added_token(const JsonNode& node, bool special);
+
+/// The merge of two stored tokens; throws `bad_data` at `where()` where one or their join is
+/// unknown.
+class MergeReader {
+ public:
+  explicit MergeReader(const Vocabulary& vocabulary) : vocabulary_(vocabulary) {}
+  template <class Where>
+  Merge read(std::string_view left, std::string_view right, Where&& where) {
+    const auto id = [&](std::string_view token) {
+      const auto found = vocabulary_.find(token);
+      if (!found) fail(left, right, token, where());
+      return *found;
+    };
+    joined_.assign(left).append(right);
+    return {id(left), id(right), id(joined_)};
+  }
+  /// "Ġ the" as `merges.txt` and older `tokenizer.json` write a merge.
+  template <class Where>
+  Merge read(std::string_view line, Where&& where) {
+    const size_t space = line.find(' ');
+    if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos) {
+      fail_form(line, where());
+    }
+    return read(line.substr(0, space), line.substr(space + 1), where);
+  }
+
+ private:
+  [[noreturn]] static void fail(std::string_view left, std::string_view right,
+                                std::string_view unknown, const std::string& where);
+  [[noreturn]] static void fail_form(std::string_view line, const std::string& where);
+
+  const Vocabulary& vocabulary_;
+  std::string joined_;
+};
+
+/// `vocab.json` and the `vocab` of `tokenizer.json`: token -> id.
+void read_vocabulary(const JsonNode& node, Vocabulary& vocabulary);
+
+/// Reads a `tokenizer.json`.
+TokenizerParts parts_of_json(const JsonNode& root);
+
+/// Adds what the folder names beside its `tokenizer.json`: parts played, and special tokens that
+/// the vocabulary has.
+void apply_specials(const FolderSpecials& specials, TokenizerParts& parts);
+
+/// Reads `vocab.json` and `merges.txt`, with the rules of the folder's tokenizer class.
+TokenizerParts parts_of_vocab_and_merges(const fs::path& folder, const FolderSpecials& specials);
+
+std::shared_ptr<Tokenizer> make_byte_level_tokenizer(TokenizerParts parts);
+
+}  // namespace kindred::text
