@@ -13,3 +13,6 @@ add_library(kindred_base_libraries INTERFACE)
 target_link_libraries(kindred_base_libraries INTERFACE
   Threads::Threads yaml-cpp spdlog::spdlog simdjson::simdjson ZLIB::ZLIB OpenSSL::Crypto
   PkgConfig::ZSTD PkgConfig::UTF8PROC)
+
+# The run registry, in the rooms above.
+find_package(SQLite3 REQUIRED)

@@ -1,0 +1,49 @@
+#include "run/paths.h"
+
+#include <cstdlib>
+#include <vector>
+
+#include "core/error.h"
+#include "core/strings.h"
+
+namespace kindred::run {
+namespace {
+
+fs::path chosen(const std::string& given, const char* variable, const char* otherwise) {
+  if (!given.empty()) return given;
+  const char* value = std::getenv(variable);
+  return value && *value ? fs::path(value) : fs::path(otherwise);
+}
+
+fs::path find(const std::string& path, const char* what, const fs::path& root, const char* shipped) {
+  if (path.empty()) throw Error(Exit::config, what, "got an empty path, expected a file or folder");
+  std::vector<fs::path> places;
+  if (fs::path(path).is_absolute()) {
+    places = {path};
+  } else {
+    places = {root / path, fs::path(shipped) / path};
+  }
+  std::vector<std::string> tried;
+  for (const fs::path& place : places) {
+    if (fs::exists(place)) return place;
+    const std::string text = place.lexically_normal().string();
+    if (tried.empty() || tried.back() != text) tried.push_back(text);
+  }
+  throw Error(Exit::missing, what, cat("'", path, "' is in none of: ", join(tried, ", ")));
+}
+
+}  // namespace
+
+fs::path Paths::data_root() const { return chosen(data_dir, "KINDRED_DATA", "data"); }
+fs::path Paths::model_root() const { return chosen(model_dir, "KINDRED_MODELS", "models"); }
+fs::path Paths::cache_root() const { return chosen(cache_dir, "KINDRED_CACHE", ".kindred"); }
+
+fs::path Paths::find_data(const std::string& path) const {
+  return find(path, "data", data_root(), "data");
+}
+
+fs::path Paths::find_model(const std::string& path) const {
+  return find(path, "backbone", model_root(), "models");
+}
+
+}  // namespace kindred::run

@@ -1,0 +1,53 @@
+#pragma once
+// Recipes: YAML files that say what to train on what, with `--set` on top.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/json.h"
+#include "data/data_options.h"
+#include "eval/options.h"
+#include "model/method.h"
+
+namespace kindred::run {
+
+/// A recipe with every default filled in; the method's own section stays JSON until the method reads it.
+struct Recipe {
+  std::string name;  ///< the file's stem
+  data::DataOptions data;
+  std::string method;
+  Json method_options = Json::object();
+  model::BackboneOptions backbone;
+  Json stages = Json::object();
+  Json train = Json::object();
+  eval::EvaluationOptions evaluation;
+  uint64_t seed = 1;
+  std::string device = "cpu";
+  int threads = 0;
+
+  template <class V>
+  void visit(V& v) {
+    v("data", data, "what to train on");
+    v("method", method, "recommender, one of `kindred list recommenders`");
+    if (!method.empty()) v(method.c_str(), method_options, "the recommender's own options");
+    v("backbone", backbone, "the language model, for recommenders that have one");
+    v("stages", stages, "training options by stage");
+    v("train", train, "training options of every stage, below those of `stages`");
+    v("evaluation", evaluation, "how validation and test are measured");
+    v("seed", seed, "of everything but the split", Bounds{0, 9e15});
+    v("device", device, "cpu, cuda or cuda:i");
+    v("threads", threads, "threads to compute with, 0: every core", Bounds{0, 1024});
+  }
+};
+
+/// Reads a recipe and applies `--set` assignments. Problems of the recipe's own keys are appended to
+/// `problems`; throws only where the file cannot be read or is no YAML.
+Recipe load_recipe(const std::filesystem::path& path, const std::vector<std::string>& assignments,
+                   std::vector<std::string>& problems);
+
+/// Reads the resolved config.yaml of a run.
+Recipe load_resolved(const std::filesystem::path& config_yaml);
+
+}  // namespace kindred::run

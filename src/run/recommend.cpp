@@ -1,0 +1,197 @@
+#include "run/recommend.h"
+
+#include <algorithm>
+#include <iomanip>
+#include <sstream>
+
+#include "core/error.h"
+#include "core/strings.h"
+#include "eval/metrics/ties.h"
+
+namespace kindred::run {
+
+using data::Index;
+
+namespace {
+
+std::vector<Index> indices(const std::vector<std::string>& tokens, const data::IdMap& items,
+                           std::vector<std::string>& unknown) {
+  std::vector<Index> found;
+  for (const std::string& token : tokens) {
+    if (const auto index = items.find(token)) {
+      found.push_back(*index);
+    } else {
+      unknown.push_back(token);
+    }
+  }
+  return found;
+}
+
+void sort_unique(std::vector<Index>& values) {
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+}
+
+std::vector<Index> user_indices(const OpenedRun& run, const std::vector<std::string>& users) {
+  std::vector<std::string> problems;
+  std::vector<Index> found;
+  for (const std::string& user : users) {
+    if (const auto index = run.users->find(user)) {
+      found.push_back(*index);
+    } else {
+      problems.push_back(cat("user: '", user, "' is not in this run",
+                             suggestion(user, run.users->tokens()),
+                             "; for a person it has not seen give --history with items"));
+    }
+  }
+  if (!problems.empty()) throw Error(Exit::bad_data, problems);
+  return found;
+}
+
+RecommendedItem describe(const OpenedRun& run, Index item, double score) {
+  const auto at = static_cast<size_t>(item);
+  return {run.items->token(item), run.titles[at], score, run.training_counts[at] == 0};
+}
+
+/// The queries of a request with what each may not be given.
+struct Prepared {
+  std::vector<model::Query> queries;
+  std::vector<std::vector<Index>> masked;
+  std::vector<Recommendation> results;
+};
+
+void add_query(Prepared& prepared, std::vector<Index> history, std::vector<Index> masked,
+               const OpenedRun& run) {
+  Recommendation& result = prepared.results.back();
+  for (const Index item : history) result.history.push_back(run.items->token(item));
+  masked.insert(masked.end(), history.begin(), history.end());
+  sort_unique(masked);
+  prepared.masked.push_back(std::move(masked));
+  prepared.queries.back().history = std::move(history);
+}
+
+Prepared prepare_queries(const OpenedRun& run, const RecommendRequest& request) {
+  Prepared prepared;
+  std::vector<std::string> unknown;
+  const std::vector<Index> excluded = indices(request.exclude, *run.items, unknown);
+  if (request.users.empty()) {
+    Recommendation& result = prepared.results.emplace_back();
+    result.cold = true;
+    std::vector<Index> history = indices(request.history, *run.items, result.unknown);
+    if (history.empty())
+      throw Error(Exit::bad_data, "history",
+                  cat("none of its ", request.history.size(), " items is in this run: ",
+                      join(result.unknown, ", ")));
+    prepared.queries.emplace_back();
+    add_query(prepared, std::move(history), excluded, run);
+  }
+  for (const Index user : user_indices(run, request.users)) {
+    prepared.results.emplace_back().user = run.users->token(user);
+    prepared.results.back().cold = run.train[static_cast<size_t>(user)].empty();
+    prepared.queries.emplace_back().user = user;
+    add_query(prepared, run.seen[static_cast<size_t>(user)], excluded, run);
+  }
+  if (request.keep_seen) std::fill(prepared.masked.begin(), prepared.masked.end(), excluded);
+  return prepared;
+}
+
+}  // namespace
+
+std::vector<Recommendation> recommend(OpenedRun& run, const RecommendRequest& request,
+                                      std::stop_token stop) {
+  if (request.top < 1) throw Error(Exit::usage, "--top", cat("got ", request.top, ", expected >= 1"));
+  Prepared prepared = prepare_queries(run, request);
+  std::vector<std::string> unknown;
+  std::vector<Index> among = indices(request.among, *run.items, unknown);
+  if (!request.among.empty() && among.empty())
+    throw Error(Exit::bad_data, "--among", "none of its items is in this run");
+  sort_unique(among);
+  const std::vector<uint32_t> ties = eval::tie_ranks(run.items->tokens());
+
+  const size_t block = static_cast<size_t>(std::max<int64_t>(1, run.recommender->preferred_queries()));
+  for (size_t begin = 0; begin < prepared.queries.size(); begin += block) {
+    if (stop.stop_requested()) throw Error(Exit::interrupted, "recommend", "stopped");
+    const size_t count = std::min(block, prepared.queries.size() - begin);
+    const model::TopItems top = run.recommender->top(
+        {.queries = std::span(prepared.queries).subspan(begin, count),
+         .k = request.top,
+         .masked = std::span(prepared.masked).subspan(begin, count),
+         .tie_ranks = ties,
+         .among = among});
+    for (size_t q = 0; q < count; ++q) {
+      Recommendation& result = prepared.results[begin + q];
+      for (size_t r = 0; r < top.items[q].size(); ++r)
+        result.items.push_back(describe(run, top.items[q][r], top.scores[q][r]));
+      result.truncated = static_cast<int64_t>(result.items.size()) < request.top;
+    }
+  }
+  return std::move(prepared.results);
+}
+
+Recommendation score_items(OpenedRun& run, const std::string& user,
+                           const std::vector<std::string>& items) {
+  RecommendRequest request;
+  request.users = {user};
+  Prepared prepared = prepare_queries(run, request);
+  Recommendation result = std::move(prepared.results.front());
+  const std::vector<Index> candidates = indices(items, *run.items, result.unknown);
+  if (candidates.empty())
+    throw Error(Exit::bad_data, "--items", "none of these items is in this run: " + join(items, ", "));
+  const std::vector<int64_t> wide(candidates.begin(), candidates.end());
+  const torch::Tensor asked = torch::tensor(wide, torch::kLong).unsqueeze(0);
+  const torch::Tensor scores =
+      run.recommender->score(prepared.queries, asked).to(torch::kCPU, torch::kDouble).contiguous();
+  for (size_t c = 0; c < candidates.size(); ++c)
+    result.items.push_back(describe(run, candidates[c], scores.data_ptr<double>()[c]));
+  return result;
+}
+
+Json to_json(const Recommendation& recommendation) {
+  Json json = Json::object();
+  json["schema"] = schema;
+  json["user"] = recommendation.user.empty() ? Json(nullptr) : Json(recommendation.user);
+  json["history"] = recommendation.history;
+  json["cold"] = recommendation.cold;
+  json["truncated"] = recommendation.truncated;
+  json["unknown"] = recommendation.unknown;
+  json["items"] = Json::array();
+  for (const RecommendedItem& item : recommendation.items)
+    json["items"].push_back({{"item", item.item}, {"title", item.title}, {"score", item.score},
+                             {"cold", item.cold}});
+  return json;
+}
+
+namespace {
+
+/// The last items of a history by title.
+std::string last_titles(const Recommendation& recommendation, const OpenedRun& run, size_t most) {
+  const size_t count = recommendation.history.size();
+  std::string text;
+  for (size_t i = count > most ? count - most : 0; i < count; ++i) {
+    const auto index = run.items->find(recommendation.history[i]);
+    text += (text.empty() ? "" : "; ") + run.titles[static_cast<size_t>(*index)];
+  }
+  return count > most ? cat("… ", text) : text;
+}
+
+}  // namespace
+
+std::string to_text(const Recommendation& recommendation, const OpenedRun& run) {
+  std::ostringstream out;
+  out << (recommendation.user.empty() ? "a person never seen" : recommendation.user) << " ("
+      << recommendation.history.size() << " items known: " << last_titles(recommendation, run, 3)
+      << ")\n";
+  if (!recommendation.unknown.empty())
+    out << "  not in this run: " << join(recommendation.unknown, ", ") << '\n';
+  size_t width = 4;
+  for (const RecommendedItem& item : recommendation.items) width = std::max(width, item.item.size());
+  int rank = 0;
+  for (const RecommendedItem& item : recommendation.items)
+    out << std::setw(4) << ++rank << "  " << std::left << std::setw(static_cast<int>(width)) << item.item
+        << std::right << "  " << std::setw(10) << number(item.score, 5) << "  "
+        << (item.title == item.item ? "" : item.title) << (item.cold ? "  [cold]" : "") << '\n';
+  if (recommendation.truncated) out << "  (no more items are left to recommend)\n";
+  return out.str();
+}
+
+}  // namespace kindred::run

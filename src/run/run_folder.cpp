@@ -1,0 +1,162 @@
+#include "run/run_folder.h"
+
+#include <fstream>
+
+#include "core/error.h"
+#include "core/strings.h"
+#include "core/yaml.h"
+#include "methods/catalog.h"
+
+namespace kindred::run {
+
+using data::Index;
+
+Json read_own_json(const fs::path& path) {
+  Json value = read_json(path.string());
+  const int found = value.is_object() ? value.value("schema", 0) : 0;
+  if (found > schema || found < schema - 1)
+    throw Error(Exit::bad_data, path.string(),
+                cat("got schema ", found, ", expected ", schema, "; a newer Kindred wrote it"));
+  return value;
+}
+
+RunLog::RunLog(const fs::path& path) : path_(path) {}
+
+void RunLog::append(const Json& record) {
+  std::ofstream file(path_, std::ios::app);
+  file << record.dump() << '\n';
+  file.flush();
+  if (!file) throw Error(Exit::io, path_.string(), "cannot append to the log; is the disk full?");
+}
+
+void RunLog::cut_back(const std::string& stage, int64_t records) {
+  if (!fs::exists(path_)) return;
+  std::string kept;
+  int64_t of_stage = 0;
+  for (const Json& record : read_log(path_)) {
+    if (record.value("stage", "") == stage && of_stage++ >= records) continue;
+    kept += record.dump() + "\n";
+  }
+  write_file(path_, kept);
+}
+
+std::vector<Json> read_log(const fs::path& path) {
+  std::vector<Json> records;
+  std::ifstream file(path);
+  std::string line;
+  while (std::getline(file, line)) {
+    if (file.eof()) break;  // no newline: the line was being written when the run died
+    Json record = Json::parse(line, nullptr, false);
+    if (record.is_object()) records.push_back(std::move(record));
+  }
+  return records;
+}
+
+namespace {
+
+std::string one_line(std::string text) {
+  for (char& c : text)
+    if (c == '\t' || c == '\n' || c == '\r') c = ' ';
+  return text;
+}
+
+void save_users(const fs::path& path, const data::Dataset& data) {
+  const data::Csr train = data.by_user(data::Part::train);
+  const data::Csr valid = data.by_user(data::Part::valid);
+  write_file(path, [&](std::ostream& out) {
+    out << "user:token\ttrain:token_seq\tvalid:token_seq\n";
+    const auto list = [&](std::span<const Index> items) {
+      for (size_t i = 0; i < items.size(); ++i) out << (i ? " " : "") << data.items.token(items[i]);
+    };
+    for (Index u = 0; u < data.user_count(); ++u) {
+      out << data.users.token(u) << '\t';
+      list(train.row(u));
+      out << '\t';
+      list(valid.row(u));
+      out << '\n';
+    }
+  });
+}
+
+}  // namespace
+
+void save_model(const fs::path& folder, const model::Recommender& recommender,
+                const data::Dataset& data) {
+  AtomicFolder target(folder);
+  const std::vector<int64_t> counts = data.item_popularity();
+  write_file(target.path() / "items.tsv", [&](std::ostream& out) {
+    out << "item:token\ttitle:token_seq\ttrain:float\n";
+    for (Index i = 0; i < data.item_count(); ++i)
+      out << data.items.token(i) << '\t' << one_line(data.title(i)) << '\t' << counts[i] << '\n';
+  });
+  save_users(target.path() / "users.tsv", data);
+  Json json{{"schema", schema}, {"method", recommender.name()}};
+  json["model"] = recommender.save(target.path());
+  write_file(target.path() / "kindred.json", json.dump(2) + "\n");
+  target.commit(true);
+}
+
+namespace {
+
+/// Lines of a tab-separated file after its header, split; throws when a line has not `columns` fields.
+template <class Use>
+void each_row(const fs::path& path, size_t columns, Use use) {
+  std::ifstream file(path);
+  if (!file) throw Error(Exit::missing, path.string(), "cannot be opened");
+  std::string line;
+  std::getline(file, line);
+  for (int64_t number = 2; std::getline(file, line); ++number) {
+    const std::vector<std::string> fields = split(line, '\t');
+    if (fields.size() != columns)
+      throw Error(Exit::bad_data, cat(path.string(), ":", number),
+                  cat("got ", fields.size(), " fields, expected ", columns));
+    use(fields);
+  }
+}
+
+std::vector<Index> known_items(const std::string& tokens, const data::IdMap& items) {
+  std::vector<Index> found;
+  if (tokens.empty()) return found;
+  for (const std::string& token : split(tokens, ' '))
+    if (const auto index = items.find(token)) found.push_back(*index);
+  return found;
+}
+
+void read_tokens(OpenedRun& run) {
+  run.users = std::make_shared<data::IdMap>();
+  run.items = std::make_shared<data::IdMap>();
+  each_row(run.folder.model() / "items.tsv", 3, [&](const std::vector<std::string>& fields) {
+    run.items->add(fields[0]);
+    run.titles.push_back(fields[1]);
+    run.training_counts.push_back(std::stoll(fields[2]));
+  });
+  each_row(run.folder.model() / "users.tsv", 3, [&](const std::vector<std::string>& fields) {
+    run.users->add(fields[0]);
+    run.train.push_back(known_items(fields[1], *run.items));
+    run.seen.push_back(run.train.back());
+    for (const Index item : known_items(fields[2], *run.items)) run.seen.back().push_back(item);
+  });
+}
+
+}  // namespace
+
+OpenedRun open_run(const fs::path& root, torch::Device device) {
+  OpenedRun run;
+  run.folder.root = root;
+  if (!fs::exists(root)) throw Error(Exit::missing, root.string(), "there is no such run folder");
+  if (!fs::exists(run.folder.model() / "kindred.json"))
+    throw Error(Exit::missing, root.string(),
+                "holds no model/kindred.json; is it a run folder whose training finished?");
+  const Json json = read_own_json(run.folder.model() / "kindred.json");
+  run.method = json.value("method", "");
+  read_tokens(run);
+  run.config = parse_yaml(read_file(run.folder.config()), run.folder.config().string());
+  run.data = read_own_json(run.folder.data());
+  model::SavedModel saved{run.folder.model(), json.at("model"), run.users, run.items, device};
+  if (run.config.contains("backbone"))
+    saved.precision = run.config["backbone"].value("precision", "auto");
+  run.recommender = methods::find(run.method).load(saved);
+  return run;
+}
+
+}  // namespace kindred::run

@@ -1,0 +1,77 @@
+#pragma once
+// A run folder: what a run wrote, enough to recommend after the data moved.
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/files.h"
+#include "core/json.h"
+#include "data/dataset.h"
+#include "model/recommender.h"
+
+namespace kindred::run {
+
+/// Schema number of every file written here; readers accept it and the one before, refuse newer ones.
+inline constexpr int schema = 1;
+
+/// Paths inside a run folder.
+struct RunFolder {
+  fs::path root;
+
+  fs::path config() const { return root / "config.yaml"; }
+  fs::path data() const { return root / "data.json"; }
+  fs::path log() const { return root / "log.jsonl"; }
+  fs::path checkpoints() const { return root / "checkpoints"; }
+  fs::path model() const { return root / "model"; }
+  fs::path metrics() const { return root / "metrics.json"; }
+  fs::path evaluations() const { return root / "evaluations"; }
+  fs::path predictions() const { return root / "predictions.tsv"; }
+  fs::path report() const { return root / "report.html"; }
+  fs::path stages() const { return root / "stages.json"; }
+
+  bool exists() const { return fs::exists(config()); }
+  bool finished() const { return fs::exists(metrics()); }
+};
+
+/// Reads a JSON file of ours; throws `bad_data` when its schema is newer than this program's.
+Json read_own_json(const fs::path& path);
+
+/// The log of a run: one JSON object a line. Opening it for a resumed stage cuts it back.
+class RunLog {
+ public:
+  explicit RunLog(const fs::path& path);
+  void append(const Json& record);
+  /// Keeps the lines of other stages and the first `records` of this one.
+  void cut_back(const std::string& stage, int64_t records);
+
+ private:
+  fs::path path_;
+};
+
+/// The records of a run's log, in order; a torn last line is dropped.
+std::vector<Json> read_log(const fs::path& path);
+
+/// Writes users.tsv and items.tsv (token, title, training interactions) beside kindred.json.
+void save_model(const fs::path& folder, const model::Recommender& recommender,
+                const data::Dataset& data);
+
+/// A run opened for recommending, without its data.
+struct OpenedRun {
+  RunFolder folder;
+  std::string method;
+  std::shared_ptr<model::Recommender> recommender;
+  std::shared_ptr<data::IdMap> users, items;
+  std::vector<std::string> titles;             ///< [N]
+  std::vector<int64_t> training_counts;        ///< [N] of each item
+  std::vector<std::vector<data::Index>> seen;  ///< [users] train and validation items, oldest first
+  std::vector<std::vector<data::Index>> train; ///< [users] the training part of `seen`
+  Json config;                                 ///< the resolved recipe
+  Json data;                                   ///< data.json
+};
+
+/// Opens a finished (or at least saved) run. Throws `missing` when the folder holds no model.
+OpenedRun open_run(const fs::path& root, torch::Device device = torch::kCPU);
+
+}  // namespace kindred::run
