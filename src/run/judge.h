@@ -1,0 +1,47 @@
+#pragma once
+// Judging a run: validation numbers while it trains, metrics of its parts when it is done.
+
+#include <filesystem>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "eval/evaluate.h"
+#include "eval/metrics/metrics_file.h"
+#include "run/run_folder.h"
+#include "train/fit.h"
+
+namespace kindred::run {
+
+/// One evaluated part.
+using Judged = eval::EvaluationOutcome;
+
+/// Numbers of the validation part: the recipe's metrics and those of the selection expression, on the
+/// recipe's fixed sample of users.
+train::NamedNumbers validation_numbers(model::Recommender& recommender, const data::Dataset& data,
+                                       const eval::EvaluationOptions& options,
+                                       const std::string& select);
+
+/// The value of a metric expression over named numbers; throws `config` when it cannot be parsed.
+double expression_value(const std::string& expression, const train::NamedNumbers& numbers);
+
+/// Evaluates a part, keeping ranked lists of the given depth.
+Judged judge_part(model::Recommender& recommender, const data::Dataset& data,
+                  const eval::EvaluationOptions& options, data::Part part, int64_t keep = 100,
+                  std::stop_token stop = {});
+
+/// metrics.json of an evaluation of both parts.
+eval::MetricsFile metrics_file(const Judged& valid, const Judged& test);
+
+/// predictions.tsv: user, item, rank, score of the test lists (or user, item, label, score of rows).
+void write_predictions(const std::filesystem::path& path, const Judged& test, const data::Dataset& data);
+
+/// Per-user values (and rows, for pointwise protocols) of an evaluated part, for paired tests later:
+/// `evaluations/<protocol>-<part>.users.tsv` and `.rows.tsv`.
+void write_user_values(const RunFolder& folder, const std::string& stem, const Judged& judged,
+                       const data::Dataset& data);
+
+/// "full-test", "candidates-test", …: the stem of an evaluation's files.
+std::string evaluation_stem(const std::string& protocol, data::Part part);
+
+}  // namespace kindred::run
