@@ -1,5 +1,7 @@
 #include "model/method.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/strings.h"
 
@@ -16,11 +18,22 @@ void report(const MethodContext& context, std::vector<std::string> problems) {
 
 TrainOptions stage_options(const MethodContext& context, const std::string& stage,
                            TrainOptions defaults) {
-  if (!context.stages.is_object() || !context.stages.contains(stage)) return defaults;
   std::vector<std::string> problems;
-  OptionReader reader(context.stages[stage], "stages." + stage, problems);
-  defaults.visit(reader);
-  reader.finish();
+  const auto apply = [&](const Json& section, const std::string& where) {
+    OptionReader reader(section, where, problems);
+    defaults.visit(reader);
+    reader.finish();
+  };
+  if (context.train.is_object() && !context.train.empty()) apply(context.train, "train");
+  if (context.stages.is_object() && context.stages.contains(stage))
+    apply(context.stages[stage], "stages." + stage);
+  // `train` is read once a stage: its mistakes are said once.
+  std::sort(problems.begin(), problems.end());
+  if (context.problems)
+    std::erase_if(problems, [&](const std::string& line) {
+      return std::find(context.problems->begin(), context.problems->end(), line) !=
+             context.problems->end();
+    });
   report(context, std::move(problems));
   return defaults;
 }

@@ -38,8 +38,8 @@ fs::path Paths::data_root() const { return chosen(data_dir, "KINDRED_DATA", "dat
 fs::path Paths::model_root() const { return chosen(model_dir, "KINDRED_MODELS", "models"); }
 fs::path Paths::cache_root() const { return chosen(cache_dir, "KINDRED_CACHE", ".kindred"); }
 
-fs::path Paths::find_data(const std::string& path) const {
-  return find(path, "data", data_root(), "data");
+data::DataPlaces Paths::data_places() const {
+  return data::DataPlaces::from_environment(data_dir, cache_dir);
 }
 
 fs::path Paths::find_model(const std::string& path) const {

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <string>
 
+#include "data/resolve.h"
+
 namespace kindred::run {
 
 namespace fs = std::filesystem;
@@ -17,11 +19,10 @@ struct Paths {
   fs::path model_root() const;
   fs::path cache_root() const;
 
-  /// An existing file or folder of data: as given when absolute, else under data_root(), else under
-  /// data/ (so that the shipped sample is found whatever $KINDRED_DATA says). Throws `missing` with
-  /// every place that was tried.
-  fs::path find_data(const std::string& path) const;
-  /// The same for Hugging Face folders.
+  /// Where data is looked for and kept: data_root(), then the shipped data/.
+  data::DataPlaces data_places() const;
+  /// An existing Hugging Face folder: as given when absolute, else under model_root(), else under the
+  /// shipped models/. Throws `missing` with every place that was tried.
   fs::path find_model(const std::string& path) const;
 };
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/json.h"
-#include "data/data_options.h"
+#include "data/resolve.h"
 #include "eval/options.h"
 #include "model/method.h"
 

@@ -1,5 +1,6 @@
 #include "run/sweep_report.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 

@@ -10,6 +10,7 @@
 #include "core/strings.h"
 #include "core/yaml.h"
 #include "methods/catalog.h"
+#include "run/evaluate_run.h"
 #include "run/judge.h"
 #include "run/recipe.h"
 #include "run/registry.h"
@@ -62,6 +63,15 @@ Json resolved_config(const Job& job) {
   return config;
 }
 
+torch::Device device_of(const std::string& text) {
+  const bool known = text == "cpu" || text == "cuda" || text.starts_with("cuda:");
+  if (!known) throw Error(Exit::config, "device", cat("got '", text, "', expected cpu, cuda or cuda:i"));
+  const torch::Device device(text);
+  if (device.is_cuda() && !torch::cuda::is_available())
+    throw Error(Exit::config, "device", cat("got '", text, "', but this machine has no usable GPU"));
+  return device;
+}
+
 Job make_job(const TrainRequest& request) {
   Job job;
   std::vector<std::string> problems;
@@ -73,13 +83,13 @@ Job make_job(const TrainRequest& request) {
   const model::CatalogEntry* entry = nullptr;
   try {
     if (!recipe.method.empty()) entry = &methods::find(recipe.method);
-    check_evaluation(recipe.evaluation);
+    eval::check_options(recipe.evaluation);
   } catch (const Error& error) {
     problems.insert(problems.end(), error.lines().begin(), error.lines().end());
   }
   if (!problems.empty()) throw_option_problems(problems);
 
-  job.data = resolve_data(recipe.data, request.paths, request.stop);
+  job.data = data::resolve(recipe.data, request.paths.data_places(), request.stop);
   model::MethodContext& context = job.context;
   context.data = job.data;
   context.options = recipe.method_options;
@@ -87,7 +97,7 @@ Job make_job(const TrainRequest& request) {
   context.train = recipe.train;
   context.backbone = recipe.backbone;
   context.seed = recipe.seed;
-  context.device = parse_device(recipe.device);
+  context.device = device_of(recipe.device);
   context.stop = request.stop;
   context.problems = &problems;
   if (!recipe.backbone.path.empty()) {
@@ -236,14 +246,20 @@ void judge(Job& job, const RunFolder& folder, const Json& stages) {
   const Judged valid = judge_part(recommender, *job.data, job.recipe.evaluation, data::Part::valid);
   const Judged test = judge_part(recommender, *job.data, job.recipe.evaluation, data::Part::test);
   write_predictions(folder.predictions(), test, *job.data);
-  write_user_values(folder, test);
-  const Json metrics = metrics_json(valid, test);
+  write_user_values(folder, evaluation_stem(test.protocol.name, data::Part::test), test, *job.data);
+  const eval::MetricsFile metrics = metrics_file(valid, test);
   write_run_report(folder, job.config, *job.data, test, metrics);
   // Last: its presence is what makes a run finished.
-  write_file(folder.metrics(), metrics.dump(2) + "\n");
+  eval::write_metrics(folder.metrics(), metrics);
 }
 
 }  // namespace
+
+std::string summary(const TrainOutcome& outcome) {
+  return evaluation_text(outcome.metrics, outcome.run_folder.string()) +
+         cat("\n", number(outcome.seconds, 3), " s; report: ", (outcome.run_folder / "report.html").string(),
+             "\n");
+}
 
 TrainOutcome train(const TrainRequest& request) {
   const double begun = seconds_now();

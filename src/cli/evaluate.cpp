@@ -1,0 +1,111 @@
+#include <memory>
+
+#include "cli/program.h"
+#include "core/files.h"
+#include "core/strings.h"
+#include "run/evaluate_run.h"
+
+namespace kindred::cli {
+namespace {
+
+std::vector<std::string> listed(const std::vector<std::string>& typed) {
+  std::vector<std::string> all;
+  for (const std::string& text : typed)
+    for (const std::string& part : split(text, ','))
+      if (!trim(part).empty()) all.emplace_back(trim(part));
+  return all;
+}
+
+/// Groups may hold commas inside brackets, so they are not split there.
+std::vector<std::string> listed_groups(const std::vector<std::string>& typed) {
+  std::vector<std::string> all;
+  for (const std::string& text : typed) {
+    size_t begin = 0;
+    for (size_t i = 0; i <= text.size(); ++i) {
+      const bool next_names_group = i + 1 < text.size() && std::isalpha(static_cast<unsigned char>(text[i + 1]));
+      if (i < text.size() && !(text[i] == ',' && next_names_group)) continue;
+      if (i > begin) all.push_back(text.substr(begin, i - begin));
+      begin = i + 1;
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app, Program& program) {
+  struct Typed {
+    std::vector<fs::path> runs;
+    std::vector<std::string> metrics, groups;
+    int64_t negatives = 0;
+    run::EvaluateRequest request;
+  };
+  auto typed = std::make_shared<Typed>();
+  CLI::App* command = add_command(
+      app, "evaluate", "metrics of finished runs under any protocol",
+      "kindred evaluate runs/sample/ease/… --metrics recall@10,ndcg@10 --groups item-popularity --dump lists.tsv");
+  run::EvaluateRequest& request = typed->request;
+  command->add_option("runs", typed->runs, "run folders")->required();
+  command->add_option("--protocol", request.protocol, "full, candidates or pointwise (default: the run's)")
+      ->check(CLI::IsMember({"full", "candidates", "pointwise"}));
+  command->add_option("--split", request.split, "train, valid or test")
+      ->check(CLI::IsMember({"train", "valid", "test"}));
+  command->add_option("--metrics", typed->metrics, "metric names, separated by commas");
+  command->add_option("--groups", typed->groups, "user-activity, item-popularity, cold-users, cold-items");
+  command->add_option("--data", request.data, "another dataset, or where the run's own lies now");
+  command->add_option("--candidates", request.candidates, "file of candidates (user:token, candidates:token_seq)");
+  command->add_option("--negatives", typed->negatives, "sampled negatives of protocol candidates");
+  command->add_option("--dump", request.dump, "write every user's list with scores and held-out items here");
+  command->add_option("--top", request.top, "depth of the dump")->check(CLI::Range(1, 10000000));
+  command->callback([typed, &program] {
+    Json all = Json::array();
+    for (const fs::path& run : typed->runs) {
+      run::EvaluateRequest request = typed->request;
+      request.run = run;
+      request.metrics = listed(typed->metrics);
+      request.groups = listed_groups(typed->groups);
+      if (typed->negatives > 0) request.negatives = typed->negatives;
+      request.paths = program.paths;
+      request.device = program.device;
+      request.stop = program.stop;
+      const Json found = run::evaluate_run(request);
+      if (program.json) {
+        all.push_back(found);
+      } else {
+        print(run::evaluation_text(found, run.string()));
+      }
+    }
+    if (program.json) print(all.size() == 1 ? all[0] : all);
+  });
+}
+
+void add_compare(CLI::App& app, Program& program) {
+  struct Typed {
+    run::CompareRequest request;
+    std::vector<std::string> metrics;
+    fs::path markdown, html;
+  };
+  auto typed = std::make_shared<Typed>();
+  CLI::App* command = add_command(app, "compare", "one table over runs, seeds grouped, with paired tests",
+                                  "kindred compare runs/sample/*/* --relative-to runs/sample/cllm4rec/…");
+  command->add_option("runs", typed->request.runs, "finished run folders")->required();
+  command->add_option("--relative-to", typed->request.relative_to, "the run that others are tested against");
+  command->add_option("--metrics", typed->metrics, "metric names, separated by commas");
+  command->add_option("--markdown", typed->markdown, "write the tables here as Markdown");
+  command->add_option("--html", typed->html, "write the tables here as a page");
+  command->callback([typed, &program] {
+    typed->request.metrics = listed(typed->metrics);
+    const eval::ComparisonReport report = run::compare(typed->request);
+    if (!typed->markdown.empty()) {
+      std::string text = eval::to_markdown(report.table);
+      if (!report.differences.rows.empty()) text += "\n" + eval::to_markdown(report.differences);
+      write_file(typed->markdown, text);
+    }
+    if (!typed->html.empty()) run::write_comparison_page(typed->html, report);
+    if (program.json) return print(eval::to_json(report));
+    print(eval::to_text(report.table));
+    if (!report.differences.rows.empty()) print("\n" + eval::to_text(report.differences));
+  });
+}
+
+}  // namespace kindred::cli

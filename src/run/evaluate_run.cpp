@@ -1,0 +1,183 @@
+#include "run/evaluate_run.h"
+
+#include <algorithm>
+#include <map>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "core/strings.h"
+#include "core/yaml.h"
+#include "eval/metrics/dump.h"
+#include "eval/metrics/report.h"
+#include "run/align.h"
+#include "run/recipe.h"
+
+namespace kindred::run {
+namespace {
+
+const std::vector<std::string> pointwise_metrics{"auc", "uauc", "gauc", "ndcg", "logloss"};
+
+eval::EvaluationOptions options_of(const EvaluateRequest& request, eval::EvaluationOptions options) {
+  const std::string before = options.protocol;
+  if (!request.protocol.empty()) options.protocol = request.protocol;
+  if (!request.candidates.empty()) options.candidates = request.candidates;
+  if (request.negatives) options.negatives = *request.negatives;
+  if (!request.groups.empty()) options.groups = request.groups;
+  if (!request.metrics.empty()) {
+    options.metrics = request.metrics;
+  } else if (before != options.protocol && options.protocol == "pointwise") {
+    options.metrics = pointwise_metrics;
+  } else if (before == "pointwise" && options.protocol != "pointwise") {
+    options.metrics = eval::EvaluationOptions().metrics;
+  }
+  return options;
+}
+
+}  // namespace
+
+Json evaluate_run(const EvaluateRequest& request) {
+  OpenedRun run = open_run(request.run, request.device.empty() ? "cpu" : request.device);
+  Recipe recipe = load_resolved(run.folder.config());
+  if (!request.data.empty()) {
+    recipe.data = data::DataOptions();
+    recipe.data.path = request.data;
+  }
+  const auto data = aligned(data::resolve(recipe.data, request.paths.data_places(), request.stop), run);
+  if (request.data.empty() && data->fingerprint != run.data.value("fingerprint", ""))
+    throw Error(Exit::bad_data, recipe.data.path,
+                "is not the split this run was trained on; to judge it on another one give --data");
+  const eval::EvaluationOptions options = options_of(request, recipe.evaluation);
+  eval::check_options(options);
+  const data::Part part = data::parse_part(request.split);
+  const Judged judged = judge_part(*run.recommender, *data, options, part, request.top, request.stop);
+  eval::MetricsFile file;
+  file.protocol = judged.protocol;
+  (part == data::Part::valid ? file.valid : file.test) = judged.evaluation.values;
+  file.groups = judged.evaluation.groups;
+  const Json json = eval::to_json(file);
+  if (!request.dump.empty()) eval::write_dump(request.dump, judged, *data);
+  const std::string stem = evaluation_stem(options.protocol, part);
+  try {
+    write_file(run.folder.evaluations() / (stem + ".json"), json.dump(2) + "\n");
+    write_user_values(run.folder, stem, judged, *data);
+  } catch (const Error& error) {
+    log::warning(cat("the evaluation is not kept in the run folder: ", error.what()));
+  }
+  return json;
+}
+
+std::string evaluation_text(const Json& evaluation, const std::string& title) {
+  const eval::MetricsFile file = eval::metrics_from_json(evaluation, title);
+  eval::Table table;
+  table.title = title;
+  const bool both = !file.valid.empty() && !file.test.empty();
+  table.columns = {{"metric", false}};
+  if (!file.valid.empty()) table.columns.push_back({"valid", true});
+  if (!file.test.empty()) table.columns.push_back({both ? "test" : "value", true});
+  for (const eval::NamedValue& value : file.test.empty() ? file.valid : file.test) {
+    std::vector<eval::Cell> row{value.name};
+    if (!file.valid.empty()) row.push_back(eval::display_value(eval::value_of(file.valid, value.name)));
+    if (!file.test.empty()) row.push_back(eval::display_value(value.value));
+    table.rows.push_back(std::move(row));
+  }
+  table.caption = eval::describe(file.protocol);
+  std::string text = eval::to_text(table);
+  const eval::Table groups = eval::groups_table(file);
+  if (!groups.rows.empty()) text += "\n" + eval::to_text(groups);
+  return text;
+}
+
+namespace {
+
+/// A configuration without what seeds and places change: runs that differ only in those are one row.
+std::string recipe_identity(Json config) {
+  for (const char* key : {"seed", "threads", "device"}) config.erase(key);
+  if (config.contains("data") && config["data"].contains("split")) config["data"]["split"].erase("seed");
+  return config.dump();
+}
+
+/// One finished run as the comparison wants it.
+struct Finished {
+  eval::RunOutcome outcome;
+  std::string identity;
+};
+
+Finished read_finished(const fs::path& root) {
+  const RunFolder folder{root};
+  if (!folder.finished())
+    throw Error(Exit::missing, root.string(),
+                folder.exists() ? "this run is not finished; `kindred train … --resume` goes on with it"
+                                : "is no run folder: it holds no config.yaml");
+  const Json config = parse_yaml(read_file(folder.config()), folder.config().string());
+  const eval::MetricsFile metrics = eval::read_metrics(folder.metrics());
+  Finished finished;
+  eval::RunOutcome& outcome = finished.outcome;
+  outcome.label = config.value("recipe", config.value("method", ""));
+  outcome.path = root.string();
+  outcome.seed = config.value("seed", uint64_t{0});
+  outcome.split = read_own_json(folder.data()).value("fingerprint", "");
+  outcome.protocol = metrics.protocol;
+  outcome.values = metrics.test;
+  const std::string stem = evaluation_stem(metrics.protocol.name, data::Part::test);
+  const fs::path users = folder.evaluations() / (stem + ".users.tsv");
+  if (fs::exists(users)) outcome.users = eval::read_user_metrics(users);
+  const fs::path rows = folder.evaluations() / (stem + ".rows.tsv");
+  if (fs::exists(rows)) {
+    eval::PointwiseDump dump = eval::read_pointwise_dump(rows);
+    outcome.n_users = dump.users.size();
+    outcome.rows = std::move(dump.rows);
+  }
+  finished.identity = recipe_identity(config);
+  return finished;
+}
+
+/// Runs of one recipe with different options are different rows, named by their folders too.
+void tell_apart(std::vector<Finished>& all) {
+  std::map<std::string, std::string> identity_of;
+  std::map<std::string, bool> ambiguous;
+  for (const Finished& one : all) {
+    const auto [at, added] = identity_of.emplace(one.outcome.label, one.identity);
+    if (!added && at->second != one.identity) ambiguous[one.outcome.label] = true;
+  }
+  for (Finished& one : all)
+    if (ambiguous[one.outcome.label])
+      one.outcome.label += " (" + fs::path(one.outcome.path).lexically_normal().filename().string() + ")";
+}
+
+}  // namespace
+
+eval::ComparisonReport compare(const CompareRequest& request) {
+  std::vector<Finished> all;
+  for (const fs::path& run : request.runs) all.push_back(read_finished(run));
+  if (all.empty()) throw Error(Exit::usage, "kindred compare", "got no run, expected at least one");
+  tell_apart(all);
+  eval::CompareSettings settings;
+  std::vector<eval::RunOutcome> outcomes;
+  for (Finished& one : all) {
+    if (!request.relative_to.empty() && fs::exists(request.relative_to) &&
+        fs::equivalent(one.outcome.path, request.relative_to))
+      settings.reference = one.outcome.label;
+    outcomes.push_back(std::move(one.outcome));
+  }
+  if (!request.relative_to.empty() && settings.reference.empty())
+    throw Error(Exit::usage, "--relative-to", request.relative_to.string() + " is not among the runs");
+  std::vector<std::string> names = request.metrics;
+  if (names.empty())
+    for (const eval::NamedValue& value : outcomes.front().values) names.push_back(value.name);
+  settings.metrics = eval::parse_metrics(names);
+  settings.bootstrap.threads = at::get_num_threads();
+  return eval::compare_runs(outcomes, settings);
+}
+
+void write_comparison_page(const fs::path& path, const eval::ComparisonReport& report) {
+  eval::ReportData page;
+  page.title = "Comparison";
+  page.subtitle = eval::describe(report.protocol);
+  eval::ReportSection section{"Results", "", {}, {report.table}};
+  if (!report.differences.rows.empty()) section.tables.push_back(report.differences);
+  page.sections.push_back(std::move(section));
+  eval::write_report(path, page);
+}
+
+}  // namespace kindred::run
