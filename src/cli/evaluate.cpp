@@ -22,7 +22,8 @@ std::vector<std::string> listed_groups(const std::vector<std::string>& typed) {
   for (const std::string& text : typed) {
     size_t begin = 0;
     for (size_t i = 0; i <= text.size(); ++i) {
-      const bool next_names_group = i + 1 < text.size() && std::isalpha(static_cast<unsigned char>(text[i + 1]));
+      const bool next_names_group =
+          i + 1 < text.size() && std::isalpha(static_cast<unsigned char>(text[i + 1]));
       if (i < text.size() && !(text[i] == ',' && next_names_group)) continue;
       if (i > begin) all.push_back(text.substr(begin, i - begin));
       begin = i + 1;
@@ -41,21 +42,26 @@ void add_evaluate(CLI::App& app, Program& program) {
     run::EvaluateRequest request;
   };
   auto typed = std::make_shared<Typed>();
-  CLI::App* command = add_command(
-      app, "evaluate", "metrics of finished runs under any protocol",
-      "kindred evaluate runs/sample/ease/… --metrics recall@10,ndcg@10 --groups item-popularity --dump lists.tsv");
+  CLI::App* command = add_command(app, "evaluate", "metrics of finished runs under any protocol",
+                                  "kindred evaluate runs/sample/ease/… --metrics recall@10,ndcg@10 "
+                                  "--groups item-popularity --dump lists.tsv");
   run::EvaluateRequest& request = typed->request;
   command->add_option("runs", typed->runs, "run folders")->required();
-  command->add_option("--protocol", request.protocol, "full, candidates or pointwise (default: the run's)")
+  command
+      ->add_option("--protocol", request.protocol,
+                   "full, candidates or pointwise (default: the run's)")
       ->check(CLI::IsMember({"full", "candidates", "pointwise"}));
   command->add_option("--split", request.split, "train, valid or test")
       ->check(CLI::IsMember({"train", "valid", "test"}));
   command->add_option("--metrics", typed->metrics, "metric names, separated by commas");
-  command->add_option("--groups", typed->groups, "user-activity, item-popularity, cold-users, cold-items");
+  command->add_option("--groups", typed->groups,
+                      "user-activity, item-popularity, cold-users, cold-items");
   command->add_option("--data", request.data, "another dataset, or where the run's own lies now");
-  command->add_option("--candidates", request.candidates, "file of candidates (user:token, candidates:token_seq)");
+  command->add_option("--candidates", request.candidates,
+                      "file of candidates (user:token, candidates:token_seq)");
   command->add_option("--negatives", typed->negatives, "sampled negatives of protocol candidates");
-  command->add_option("--dump", request.dump, "write every user's list with scores and held-out items here");
+  command->add_option("--dump", request.dump,
+                      "write every user's list with scores and held-out items here");
   command->add_option("--top", request.top, "depth of the dump")->check(CLI::Range(1, 10000000));
   command->callback([typed, &program] {
     Json all = Json::array();
@@ -86,10 +92,12 @@ void add_compare(CLI::App& app, Program& program) {
     fs::path markdown, html;
   };
   auto typed = std::make_shared<Typed>();
-  CLI::App* command = add_command(app, "compare", "one table over runs, seeds grouped, with paired tests",
-                                  "kindred compare runs/sample/*/* --relative-to runs/sample/cllm4rec/…");
+  CLI::App* command =
+      add_command(app, "compare", "one table over runs, seeds grouped, with paired tests",
+                  "kindred compare runs/sample/*/* --relative-to runs/sample/cllm4rec/…");
   command->add_option("runs", typed->request.runs, "finished run folders")->required();
-  command->add_option("--relative-to", typed->request.relative_to, "the run that others are tested against");
+  command->add_option("--relative-to", typed->request.relative_to,
+                      "the run that others are tested against");
   command->add_option("--metrics", typed->metrics, "metric names, separated by commas");
   command->add_option("--markdown", typed->markdown, "write the tables here as Markdown");
   command->add_option("--html", typed->html, "write the tables here as a page");

@@ -11,8 +11,9 @@ void add_export(CLI::App& app, Program& program) {
     std::string what = "embeddings";
   };
   auto typed = std::make_shared<Typed>();
-  CLI::App* command = add_command(app, "export", "vectors by token, the backbone or an adapter of a run",
-                                  "kindred export runs/sample/cllm4rec/… --what embeddings --output vectors");
+  CLI::App* command =
+      add_command(app, "export", "vectors by token, the backbone or an adapter of a run",
+                  "kindred export runs/sample/cllm4rec/… --what embeddings --output vectors");
   command->add_option("run", typed->run, "run folder")->required();
   command->add_option("--what", typed->what, "embeddings, hf or adapter")
       ->check(CLI::IsMember({"embeddings", "hf", "adapter"}));

@@ -22,14 +22,16 @@ int report(const Error& error) {
 void declare_shared(CLI::App& app, Program& program) {
   app.description("Recommenders that join collaborative filtering with language models.");
   app.set_version_flag("--version", "kindred " KINDRED_VERSION);
-  app.add_option("--data-dir", program.paths.data_dir, "where data paths start ($KINDRED_DATA, data/)");
+  app.add_option("--data-dir", program.paths.data_dir,
+                 "where data paths start ($KINDRED_DATA, data/)");
   app.add_option("--model-dir", program.paths.model_dir,
                  "where Hugging Face folders are ($KINDRED_MODELS, models/)");
   app.add_option("--cache-dir", program.paths.cache_dir,
                  "prepared data and finished stages ($KINDRED_CACHE, .kindred/)");
   app.add_option("--threads", program.threads, "threads to compute with (0: every core)")
       ->check(CLI::Range(0, 1024));
-  app.add_option("--device", program.device, "cpu, cuda or cuda:i (default: the recipe's, else cpu)");
+  app.add_option("--device", program.device,
+                 "cpu, cuda or cuda:i (default: the recipe's, else cpu)");
   app.add_flag("--json", program.json, "print JSON");
   app.add_flag("-q,--quiet", program.quiet, "print warnings and errors only");
   app.require_subcommand(1);
@@ -39,12 +41,12 @@ void declare_shared(CLI::App& app, Program& program) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app;
+  CLI::App app("", "kindred");
   Program program;
   program.stop = stop_on_signals();
   declare_shared(app, program);
-  for (const auto add : {add_prepare, add_train, add_evaluate, add_recommend, add_score, add_compare,
-                         add_sweep, add_export, add_list})
+  for (const auto add : {add_prepare, add_train, add_evaluate, add_recommend, add_score,
+                         add_compare, add_sweep, add_export, add_validate, add_list})
     add(app, program);
   app.parse_complete_callback([&] {
     if (program.quiet) log::set_level(log::Level::warning);
@@ -75,4 +77,6 @@ int main(int argc, char** argv) {
 
 }  // namespace kindred::cli
 
-int main(int argc, char** argv) { return kindred::cli::main(argc, argv); }
+int main(int argc, char** argv) {
+  return kindred::cli::main(argc, argv);
+}

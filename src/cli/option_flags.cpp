@@ -7,7 +7,8 @@
 namespace kindred::cli {
 namespace {
 
-std::string flag_name(const std::string& option, const std::map<std::string, std::string>& renamed) {
+std::string flag_name(const std::string& option,
+                      const std::map<std::string, std::string>& renamed) {
   const auto found = renamed.find(option);
   std::string name = found == renamed.end() ? option : found->second;
   for (char& c : name)
@@ -19,7 +20,8 @@ Json parsed(const OptionRow& row, const std::string& text) {
   if (row.type == "text" || row.type == "text or null") return text;
   if (!row.type.starts_with("list")) return yaml_scalar(text, "--" + row.name);
   Json array = Json::array();
-  for (const std::string& part : split(text, ',')) array.push_back(yaml_scalar(part, "--" + row.name));
+  for (const std::string& part : split(text, ','))
+    array.push_back(yaml_scalar(part, "--" + row.name));
   return array;
 }
 
@@ -52,6 +54,8 @@ Json OptionFlags::values() const {
   return json;
 }
 
-void throw_usage(std::vector<std::string> problems) { throw Error(Exit::usage, std::move(problems)); }
+void throw_usage(std::vector<std::string> problems) {
+  throw Error(Exit::usage, std::move(problems));
+}
 
 }  // namespace kindred::cli

@@ -1,5 +1,6 @@
 #pragma once
-// Command-line flags made from an option struct: `min_rating` becomes `--min-rating`, its help text too.
+// Command-line flags made from an option struct: `min_rating` becomes `--min-rating`, its help text
+// too.
 
 #include <CLI/CLI.hpp>
 #include <deque>

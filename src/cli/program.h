@@ -1,7 +1,9 @@
 #pragma once
-// The command line: one file a subcommand, each declares its options and calls one library function.
+// The command line: one file a subcommand, each declares its options and calls one library
+// function.
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <stop_token>
 #include <string>
 
@@ -9,6 +11,8 @@
 #include "run/paths.h"
 
 namespace kindred::cli {
+
+namespace fs = std::filesystem;
 
 /// What every subcommand shares.
 struct Program {

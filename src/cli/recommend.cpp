@@ -49,8 +49,8 @@ run::RecommendRequest request_of(const Typed& typed) {
   request.keep_seen = typed.keep_seen;
   if (request.users.empty() == request.history.empty())
     throw Error(Exit::usage, "kindred recommend",
-                "needs either --user (or --users-file) or --history; got "
-                + std::string(request.users.empty() ? "neither" : "both"));
+                "needs either --user (or --users-file) or --history; got " +
+                    std::string(request.users.empty() ? "neither" : "both"));
   return request;
 }
 
@@ -78,7 +78,8 @@ void add_recommend(CLI::App& app, Program& program) {
   command->add_flag("--keep-seen", typed->keep_seen, "recommend items of the history too");
   command->callback([typed, &program] {
     const run::RecommendRequest request = request_of(*typed);
-    run::OpenedRun opened = run::open_run(typed->run, program.device.empty() ? "cpu" : program.device);
+    run::OpenedRun opened =
+        run::open_run(typed->run, program.device.empty() ? "cpu" : program.device);
     const auto all = run::recommend(opened, request, program.stop);
     if (!typed->output.empty()) {
       write_file(typed->output, as_lines(all));
@@ -104,7 +105,8 @@ void add_score(CLI::App& app, Program& program) {
   command->add_option("--user", typed->user, "the user's token")->required();
   command->add_option("--items", typed->items, "item tokens: i1,i2,…")->required();
   command->callback([typed, &program] {
-    run::OpenedRun opened = run::open_run(typed->run, program.device.empty() ? "cpu" : program.device);
+    run::OpenedRun opened =
+        run::open_run(typed->run, program.device.empty() ? "cpu" : program.device);
     const run::Recommendation scored = run::score_items(opened, typed->user, listed(typed->items));
     if (program.json) {
       print(run::to_json(scored));

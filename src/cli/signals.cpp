@@ -43,7 +43,8 @@ std::vector<std::string> known_words(const CLI::App& app) {
 std::stop_token stop_on_signals() {
   static std::stop_source source;
   if (pipe(wake_pipe) != 0) throw Error(Exit::internal, "signals", "cannot make a pipe");
-  // A stop source is not safe inside a signal handler: the handler writes a byte, a thread waits for it.
+  // A stop source is not safe inside a signal handler: the handler writes a byte, a thread waits
+  // for it.
   std::thread([] {
     char byte;
     while (read(wake_pipe[0], &byte, 1) == 1) {
@@ -51,7 +52,7 @@ std::stop_token stop_on_signals() {
       source.request_stop();
     }
   }).detach();
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_signal;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
@@ -78,7 +79,9 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error,
                cat(std::string(trim(text)), hint, "; `", name, " --help` shows what it takes"));
 }
 
-std::string help_of(const CLI::App& app) { return chosen(app).help(); }
+std::string help_of(const CLI::App& app) {
+  return chosen(app).help();
+}
 
 CLI::App* add_command(CLI::App& app, const std::string& name, const std::string& summary,
                       const std::string& example) {
@@ -87,7 +90,11 @@ CLI::App* add_command(CLI::App& app, const std::string& name, const std::string&
   return command;
 }
 
-void print(const Json& value) { std::cout << value.dump(2) << '\n'; }
-void print(const std::string& text) { std::cout << text << (text.ends_with('\n') ? "" : "\n"); }
+void print(const Json& value) {
+  std::cout << value.dump(2) << '\n';
+}
+void print(const std::string& text) {
+  std::cout << text << (text.ends_with('\n') ? "" : "\n");
+}
 
 }  // namespace kindred::cli

@@ -10,12 +10,17 @@ void add_train(CLI::App& app, Program& program) {
   auto request = std::make_shared<run::TrainRequest>();
   CLI::App* command = add_command(app, "train", "train a recipe's recommender, then evaluate it",
                                   "kindred train recipes/sample/ease.yaml --set ease.l2=100");
-  command->add_option("recipe", request->recipe, "YAML file, such as recipes/sample/ease.yaml")->required();
-  command->add_option("--run", request->run_folder, "run folder (default: runs/<dataset>/<recipe>/<UTC time>)");
+  command->add_option("recipe", request->recipe, "YAML file, such as recipes/sample/ease.yaml")
+      ->required();
+  command->add_option("--run", request->run_folder,
+                      "run folder (default: runs/<dataset>/<recipe>/<UTC time>)");
   command->add_flag("--resume", request->resume, "go on with an unfinished run");
   command->add_option("--set", request->assignments, "set an option: a.b=value (repeatable)")
-      ->take_all()->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  command->add_flag("!--no-cache", request->use_cache, "train every stage, even one finished before");
+      ->take_all()
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command->add_flag("!--no-cache", request->use_cache,
+                    "train every stage, even one finished before");
   command->callback([request, &program] {
     request->paths = program.paths;
     request->device = program.device;

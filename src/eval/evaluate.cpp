@@ -45,14 +45,16 @@ std::vector<Group> groups_of(const EvaluationOptions& options, const data::Datas
   if (specs.empty()) return {};
   const data::Csr train = data.by_user(Part::train);
   std::vector<int64_t> user_counts;
-  for (const Index user : users) user_counts.push_back(static_cast<int64_t>(train.row(user).size()));
+  for (const Index user : users)
+    user_counts.push_back(static_cast<int64_t>(train.row(user).size()));
   return make_groups(specs, user_counts, data.item_popularity());
 }
 
 /// Hands ranked lists to the collector and keeps what was asked for.
 class Ranking {
  public:
-  Ranking(const data::Dataset& data, const EvaluationOptions& options, const EvaluationRequest& request)
+  Ranking(const data::Dataset& data, const EvaluationOptions& options,
+          const EvaluationRequest& request)
       : data_(data), options_(options), request_(request), people_(data, options, request.part) {
     people_.sample(request.sample_users, options.seed);
     if (people_.users().empty())
@@ -109,7 +111,8 @@ class Ranking {
     std::vector<RankedList> lists;
     const auto most = static_cast<size_t>(std::max<int64_t>(1, recommender.preferred_queries()));
     for (size_t begin = 0; begin < users.size(); begin += most) {
-      const std::span<const Index> some = users.subspan(begin, std::min(most, users.size() - begin));
+      const std::span<const Index> some =
+          users.subspan(begin, std::min(most, users.size() - begin));
       std::vector<model::Query> queries;
       std::vector<std::vector<Index>> candidates;
       size_t widest = 1;
@@ -156,12 +159,14 @@ class Ranking {
     if (!options_.candidates.empty()) return given(user);
     std::vector<Index> chosen = people_.relevant(user);
     const auto known = people_.known(user);
-    const auto free_items = static_cast<int64_t>(data_.item_count()) - static_cast<int64_t>(known.size());
+    const auto free_items =
+        static_cast<int64_t>(data_.item_count()) - static_cast<int64_t>(known.size());
     if (free_items < options_.negatives)
       throw Error(Exit::config, "evaluation.negatives",
-                  cat("got ", options_.negatives, ", but user '", data_.users.token(user), "' has only ",
-                      free_items, " items without an interaction"));
-    // The k-th unknown item, found by stepping over the known ones: every draw is used, so this ends.
+                  cat("got ", options_.negatives, ", but user '", data_.users.token(user),
+                      "' has only ", free_items, " items without an interaction"));
+    // The k-th unknown item, found by stepping over the known ones: every draw is used, so this
+    // ends.
     Random random(options_.seed, "evaluation.negatives", {static_cast<uint64_t>(user)});
     for (const uint64_t place : random.sample(static_cast<uint64_t>(free_items),
                                               static_cast<uint64_t>(options_.negatives))) {
@@ -194,7 +199,8 @@ class Ranking {
       const std::vector<std::string> fields = split(trim(line), '\t');
       const std::string at = cat(options_.candidates, ":", number);
       if (fields.size() != 2)
-        throw Error(Exit::bad_data, at, cat("got ", fields.size(), " fields, expected user and candidates"));
+        throw Error(Exit::bad_data, at,
+                    cat("got ", fields.size(), " fields, expected user and candidates"));
       const auto user = data_.users.find(fields[0]);
       if (!user) continue;
       for (const std::string& token : split(fields[1], ' ')) {
@@ -227,18 +233,21 @@ EvaluationOutcome pointwise(model::Recommender& recommender, const data::Dataset
   for (size_t begin = 0; begin < queries.size(); begin += most) {
     if (request.stop.stop_requested()) throw Error(Exit::interrupted, "evaluation", "stopped");
     const size_t count = std::min(most, queries.size() - begin);
-    const std::vector<int64_t> items(table.item.begin() + begin, table.item.begin() + begin + count);
+    const std::vector<int64_t> items(table.item.begin() + begin,
+                                     table.item.begin() + begin + count);
     const torch::Tensor asked = torch::tensor(items, torch::kLong).unsqueeze(1);
     const torch::Tensor scores = recommender.score(std::span(queries).subspan(begin, count), asked)
-                                     .to(torch::kCPU, torch::kFloat).contiguous();
+                                     .to(torch::kCPU, torch::kFloat)
+                                     .contiguous();
     outcome.rows.score.insert(outcome.rows.score.end(), scores.data_ptr<float>(),
                               scores.data_ptr<float>() + count);
   }
   std::vector<Index> users(static_cast<size_t>(data.user_count()));
   for (size_t u = 0; u < users.size(); ++u) users[u] = static_cast<Index>(u);
   const auto tokens = data.users.tokens();
-  outcome.evaluation = evaluate_pointwise(outcome.rows, {tokens.begin(), tokens.end()},
-                                          metrics_of(options, request), groups_of(options, data, users));
+  outcome.evaluation =
+      evaluate_pointwise(outcome.rows, {tokens.begin(), tokens.end()}, metrics_of(options, request),
+                         groups_of(options, data, users));
   return outcome;
 }
 
@@ -255,7 +264,8 @@ void check_options(const EvaluationOptions& options) {
   };
   attempt([&] { parse_metrics(options.metrics); });
   for (const std::string& group : options.groups) attempt([&] { parse_group(group); });
-  if (options.metrics.empty()) problems.push_back("evaluation.metrics: is empty, expected metric names");
+  if (options.metrics.empty())
+    problems.push_back("evaluation.metrics: is empty, expected metric names");
   if (!problems.empty()) throw Error(Exit::config, problems);
 }
 
@@ -281,8 +291,7 @@ EvaluationOutcome evaluate(model::Recommender& recommender, const data::Dataset&
       outcome.protocol.file = options.candidates;
     }
   }
-  outcome.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   return outcome;
 }
 

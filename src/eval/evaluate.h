@@ -28,7 +28,7 @@ struct EvaluationRequest {
 /// One user's ranked list with what was held out.
 struct RankedList {
   Index user;
-  std::vector<Index> items;     ///< best first
+  std::vector<Index> items;  ///< best first
   std::vector<float> scores;
   std::vector<Index> relevant;
 };
@@ -42,8 +42,8 @@ struct EvaluationOutcome {
   double seconds = 0;
 };
 
-/// Evaluates. Throws `config` when the recommender lacks what the protocol needs (by name), `bad_data`
-/// when the part holds nothing to evaluate, `interrupted` when stopped.
+/// Evaluates. Throws `config` when the recommender lacks what the protocol needs (by name),
+/// `bad_data` when the part holds nothing to evaluate, `interrupted` when stopped.
 EvaluationOutcome evaluate(model::Recommender& recommender, const data::Dataset& data,
                            const EvaluationOptions& options, const EvaluationRequest& request);
 

@@ -12,9 +12,9 @@ namespace kindred::eval {
 /// How recommenders are judged.
 struct EvaluationOptions {
   std::string protocol = "full";
-  std::vector<std::string> metrics{"recall@20", "recall@40", "truncated-recall@20", "truncated-recall@40",
-                                   "ndcg@10",   "ndcg@100",  "hit@10",              "mrr@10",
-                                   "coverage@20"};
+  std::vector<std::string> metrics{
+      "recall@20", "recall@40", "truncated-recall@20", "truncated-recall@40", "ndcg@10", "ndcg@100",
+      "hit@10",    "mrr@10",    "coverage@20"};
   std::string mask = "seen";
   std::string history = "seen";
   int64_t negatives = 99;
@@ -31,7 +31,8 @@ struct EvaluationOptions {
       Choices{{"full", "candidates", "pointwise"}});
     v("metrics", metrics, "metrics to report, names of `kindred list metrics`");
     v("mask", mask,
-      "items left out of rankings: seen (at validation those of training, at test those of training "
+      "items left out of rankings: seen (at validation those of training, at test those of "
+      "training "
       "and validation), train, or none",
       Choices{{"seen", "train", "none"}});
     v("history", history, "items a person is known by: seen (as for `mask`) or train",

@@ -42,7 +42,9 @@ People::People(const data::Dataset& data, const EvaluationOptions& options, Part
   const std::vector<Part> train_only =
       part == Part::train ? std::vector<Part>{} : std::vector<Part>{Part::train};
   const std::vector<Part> none;
-  masked_ = data.distinct_by_user(options.mask == "seen" ? seen : options.mask == "train" ? train_only : none);
+  masked_ = data.distinct_by_user(options.mask == "seen"    ? seen
+                                  : options.mask == "train" ? train_only
+                                                            : none);
   history_.resize(static_cast<size_t>(data.user_count()));
   times_.resize(history_.size());
   // Training items judged on themselves are still what the person is known by.
@@ -81,7 +83,8 @@ model::Query People::query(Index user) const {
   }
   std::vector<size_t> order(items.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return times[a] < times[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return times[a] < times[b]; });
   for (const size_t at : order) {
     query.history.push_back(items[at]);
     query.times.push_back(times[at]);

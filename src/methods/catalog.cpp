@@ -16,7 +16,9 @@ const std::vector<model::CatalogEntry>& entries() {
 
 }  // namespace
 
-std::span<const model::CatalogEntry> catalog() { return entries(); }
+std::span<const model::CatalogEntry> catalog() {
+  return entries();
+}
 
 const model::CatalogEntry& find(const std::string& name) {
   std::vector<std::string> known;
@@ -24,9 +26,9 @@ const model::CatalogEntry& find(const std::string& name) {
     if (entry.name == name) return entry;
     known.push_back(entry.name);
   }
-  throw Error(Exit::config, "method",
-              cat("got '", name, "'", suggestion(name, known), ", expected one of: ",
-                  join(known, ", ")));
+  throw Error(
+      Exit::config, "method",
+      cat("got '", name, "'", suggestion(name, known), ", expected one of: ", join(known, ", ")));
 }
 
 }  // namespace kindred::methods

@@ -36,7 +36,7 @@ struct MethodContext {
   std::shared_ptr<const data::Dataset> data;
   Json options;              ///< the recipe's section named after the method
   Json stages;               ///< the recipe's `stages` section (name -> TrainOptions)
-  Json train;                   ///< the recipe's `train` section: options of every stage
+  Json train;                ///< the recipe's `train` section: options of every stage
   BackboneOptions backbone;  ///< with `path` already resolved to an existing folder, or empty
   uint64_t seed = 1;
   torch::Device device = torch::kCPU;

@@ -84,8 +84,8 @@ class Recommender {
   /// large state wants few).
   virtual int64_t preferred_queries() const { return 256; }
 
-  /// The ID tables behind the recommender by name, rows as users ("users…") or items ("items…"); empty
-  /// when it has none. What `kindred export` writes.
+  /// The ID tables behind the recommender by name, rows as users ("users…") or items ("items…");
+  /// empty when it has none. What `kindred export` writes.
   virtual std::vector<std::pair<std::string, torch::Tensor>> embeddings() { return {}; }
 
   /// Whether this item had no training interactions and is known by its text alone.

@@ -59,7 +59,8 @@ std::shared_ptr<const data::Dataset> aligned(std::shared_ptr<const data::Dataset
     }
   }
   if (kept == 0)
-    throw Error(Exit::bad_data, data->name, "shares no user and item with the run; is it another dataset?");
+    throw Error(Exit::bad_data, data->name,
+                "shares no user and item with the run; is it another dataset?");
   if (left_out > 0)
     log::warning(cat(with_commas(left_out), " interactions of ", data->name,
                      " have a person or an item that the run does not know; they are left out"));

@@ -18,7 +18,8 @@ namespace {
 
 const std::vector<std::string> pointwise_metrics{"auc", "uauc", "gauc", "ndcg", "logloss"};
 
-eval::EvaluationOptions options_of(const EvaluateRequest& request, eval::EvaluationOptions options) {
+eval::EvaluationOptions options_of(const EvaluateRequest& request,
+                                   eval::EvaluationOptions options) {
   const std::string before = options.protocol;
   if (!request.protocol.empty()) options.protocol = request.protocol;
   if (!request.candidates.empty()) options.candidates = request.candidates;
@@ -43,14 +44,16 @@ Json evaluate_run(const EvaluateRequest& request) {
     recipe.data = data::DataOptions();
     recipe.data.path = request.data;
   }
-  const auto data = aligned(data::resolve(recipe.data, request.paths.data_places(), request.stop), run);
+  const auto data =
+      aligned(data::resolve(recipe.data, request.paths.data_places(), request.stop), run);
   if (request.data.empty() && data->fingerprint != run.data.value("fingerprint", ""))
     throw Error(Exit::bad_data, recipe.data.path,
                 "is not the split this run was trained on; to judge it on another one give --data");
   const eval::EvaluationOptions options = options_of(request, recipe.evaluation);
   eval::check_options(options);
   const data::Part part = data::parse_part(request.split);
-  const Judged judged = judge_part(*run.recommender, *data, options, part, request.top, request.stop);
+  const Judged judged =
+      judge_part(*run.recommender, *data, options, part, request.top, request.stop);
   eval::MetricsFile file;
   file.protocol = judged.protocol;
   (part == data::Part::valid ? file.valid : file.test) = judged.evaluation.values;
@@ -77,7 +80,8 @@ std::string evaluation_text(const Json& evaluation, const std::string& title) {
   if (!file.test.empty()) table.columns.push_back({both ? "test" : "value", true});
   for (const eval::NamedValue& value : file.test.empty() ? file.valid : file.test) {
     std::vector<eval::Cell> row{value.name};
-    if (!file.valid.empty()) row.push_back(eval::display_value(eval::value_of(file.valid, value.name)));
+    if (!file.valid.empty())
+      row.push_back(eval::display_value(eval::value_of(file.valid, value.name)));
     if (!file.test.empty()) row.push_back(eval::display_value(value.value));
     table.rows.push_back(std::move(row));
   }
@@ -90,10 +94,12 @@ std::string evaluation_text(const Json& evaluation, const std::string& title) {
 
 namespace {
 
-/// A configuration without what seeds and places change: runs that differ only in those are one row.
+/// A configuration without what seeds and places change: runs that differ only in those are one
+/// row.
 std::string recipe_identity(Json config) {
   for (const char* key : {"seed", "threads", "device"}) config.erase(key);
-  if (config.contains("data") && config["data"].contains("split")) config["data"]["split"].erase("seed");
+  if (config.contains("data") && config["data"].contains("split"))
+    config["data"]["split"].erase("seed");
   return config.dump();
 }
 
@@ -107,8 +113,9 @@ Finished read_finished(const fs::path& root) {
   const RunFolder folder{root};
   if (!folder.finished())
     throw Error(Exit::missing, root.string(),
-                folder.exists() ? "this run is not finished; `kindred train … --resume` goes on with it"
-                                : "is no run folder: it holds no config.yaml");
+                folder.exists()
+                    ? "this run is not finished; `kindred train … --resume` goes on with it"
+                    : "is no run folder: it holds no config.yaml");
   const Json config = parse_yaml(read_file(folder.config()), folder.config().string());
   const eval::MetricsFile metrics = eval::read_metrics(folder.metrics());
   Finished finished;
@@ -142,7 +149,8 @@ void tell_apart(std::vector<Finished>& all) {
   }
   for (Finished& one : all)
     if (ambiguous[one.outcome.label])
-      one.outcome.label += " (" + fs::path(one.outcome.path).lexically_normal().filename().string() + ")";
+      one.outcome.label +=
+          " (" + fs::path(one.outcome.path).lexically_normal().filename().string() + ")";
 }
 
 }  // namespace
@@ -161,7 +169,8 @@ eval::ComparisonReport compare(const CompareRequest& request) {
     outcomes.push_back(std::move(one.outcome));
   }
   if (!request.relative_to.empty() && settings.reference.empty())
-    throw Error(Exit::usage, "--relative-to", request.relative_to.string() + " is not among the runs");
+    throw Error(Exit::usage, "--relative-to",
+                request.relative_to.string() + " is not among the runs");
   std::vector<std::string> names = request.metrics;
   if (names.empty())
     for (const eval::NamedValue& value : outcomes.front().values) names.push_back(value.name);

@@ -15,15 +15,15 @@ namespace kindred::run {
 /// How a finished run is to be judged.
 struct EvaluateRequest {
   fs::path run;
-  std::string protocol;              ///< empty: the run's own
+  std::string protocol;  ///< empty: the run's own
   std::string split = "test";
   std::vector<std::string> metrics;  ///< empty: the run's own, or the protocol's usual ones
   std::vector<std::string> groups;
-  std::string data;                  ///< a dataset instead of the run's own
-  std::string candidates;            ///< file of given candidates
+  std::string data;        ///< a dataset instead of the run's own
+  std::string candidates;  ///< file of given candidates
   std::optional<int64_t> negatives;
-  fs::path dump;                     ///< per-user lists or rows, tab-separated
-  int64_t top = 100;                 ///< depth of the dump
+  fs::path dump;      ///< per-user lists or rows, tab-separated
+  int64_t top = 100;  ///< depth of the dump
   Paths paths;
   std::string device;
   std::stop_token stop;

@@ -41,9 +41,11 @@ Json export_embeddings(OpenedRun& run, const fs::path& folder) {
   write_tokens(folder / "items.txt", *run.items);
   Json about{{"schema", schema}, {"method", run.method}, {"tensors", Json::object()}};
   for (const auto& [name, tensor] : tensors)
-    about["tensors"][name] = {{"rows", tensor.size(0)}, {"dimensions", tensor.size(1)},
-                              {"tokens", tensor.size(0) == run.items->size() && name.starts_with("items")
-                                             ? "items.txt" : "users.txt"}};
+    about["tensors"][name] = {
+        {"rows", tensor.size(0)},
+        {"dimensions", tensor.size(1)},
+        {"tokens", tensor.size(0) == run.items->size() && name.starts_with("items") ? "items.txt"
+                                                                                    : "users.txt"}};
   write_file(folder / "embeddings.json", about.dump(2) + "\n");
   return about;
 }
@@ -51,7 +53,8 @@ Json export_embeddings(OpenedRun& run, const fs::path& folder) {
 Json export_folder(const OpenedRun& run, const char* name, const fs::path& folder) {
   const fs::path from = run.folder.model() / name;
   if (!fs::is_directory(from))
-    throw Error(Exit::config, run.folder.root.string(), cat(run.method, " has no ", name, " to export"));
+    throw Error(Exit::config, run.folder.root.string(),
+                cat(run.method, " has no ", name, " to export"));
   Json about{{"schema", schema}, {"method", run.method}, {"files", Json::array()}};
   for (const auto& entry : fs::directory_iterator(from)) {
     fs::copy_file(entry.path(), folder / entry.path().filename());

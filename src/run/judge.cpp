@@ -20,7 +20,8 @@ train::NamedNumbers validation_numbers(model::Recommender& recommender, const da
   request.metrics = eval::parse_metrics(options.metrics);
   if (!select.empty() && select != "loss") {
     for (const Metric& metric : eval::MetricExpression::parse(select).metrics())
-      if (std::find(request.metrics.begin(), request.metrics.end(), metric) == request.metrics.end())
+      if (std::find(request.metrics.begin(), request.metrics.end(), metric) ==
+          request.metrics.end())
         request.metrics.push_back(metric);
   }
   train::NamedNumbers numbers;
@@ -67,8 +68,8 @@ void write_predictions(const fs::path& path, const Judged& test, const data::Dat
     out << "user:token\titem:token\trank:float\tscore:float\n";
     for (const eval::RankedList& list : test.lists)
       for (size_t r = 0; r < list.items.size() && r < 20; ++r)
-        out << data.users.token(list.user) << '\t' << data.items.token(list.items[r]) << '\t' << r + 1
-            << '\t' << number(list.scores[r]) << '\n';
+        out << data.users.token(list.user) << '\t' << data.items.token(list.items[r]) << '\t'
+            << r + 1 << '\t' << number(list.scores[r]) << '\n';
   });
 }
 

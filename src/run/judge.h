@@ -16,8 +16,8 @@ namespace kindred::run {
 /// One evaluated part.
 using Judged = eval::EvaluationOutcome;
 
-/// Numbers of the validation part: the recipe's metrics and those of the selection expression, on the
-/// recipe's fixed sample of users.
+/// Numbers of the validation part: the recipe's metrics and those of the selection expression, on
+/// the recipe's fixed sample of users.
 train::NamedNumbers validation_numbers(model::Recommender& recommender, const data::Dataset& data,
                                        const eval::EvaluationOptions& options,
                                        const std::string& select);
@@ -33,11 +33,13 @@ Judged judge_part(model::Recommender& recommender, const data::Dataset& data,
 /// metrics.json of an evaluation of both parts.
 eval::MetricsFile metrics_file(const Judged& valid, const Judged& test);
 
-/// predictions.tsv: user, item, rank, score of the test lists (or user, item, label, score of rows).
-void write_predictions(const std::filesystem::path& path, const Judged& test, const data::Dataset& data);
+/// predictions.tsv: user, item, rank, score of the test lists (or user, item, label, score of
+/// rows).
+void write_predictions(const std::filesystem::path& path, const Judged& test,
+                       const data::Dataset& data);
 
-/// Per-user values (and rows, for pointwise protocols) of an evaluated part, for paired tests later:
-/// `evaluations/<protocol>-<part>.users.tsv` and `.rows.tsv`.
+/// Per-user values (and rows, for pointwise protocols) of an evaluated part, for paired tests
+/// later: `evaluations/<protocol>-<part>.users.tsv` and `.rows.tsv`.
 void write_user_values(const RunFolder& folder, const std::string& stem, const Judged& judged,
                        const data::Dataset& data);
 

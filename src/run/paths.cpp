@@ -15,7 +15,8 @@ fs::path chosen(const std::string& given, const char* variable, const char* othe
   return value && *value ? fs::path(value) : fs::path(otherwise);
 }
 
-fs::path find(const std::string& path, const char* what, const fs::path& root, const char* shipped) {
+fs::path find(const std::string& path, const char* what, const fs::path& root,
+              const char* shipped) {
   if (path.empty()) throw Error(Exit::config, what, "got an empty path, expected a file or folder");
   std::vector<fs::path> places;
   if (fs::path(path).is_absolute()) {
@@ -34,9 +35,15 @@ fs::path find(const std::string& path, const char* what, const fs::path& root, c
 
 }  // namespace
 
-fs::path Paths::data_root() const { return chosen(data_dir, "KINDRED_DATA", "data"); }
-fs::path Paths::model_root() const { return chosen(model_dir, "KINDRED_MODELS", "models"); }
-fs::path Paths::cache_root() const { return chosen(cache_dir, "KINDRED_CACHE", ".kindred"); }
+fs::path Paths::data_root() const {
+  return chosen(data_dir, "KINDRED_DATA", "data");
+}
+fs::path Paths::model_root() const {
+  return chosen(model_dir, "KINDRED_MODELS", "models");
+}
+fs::path Paths::cache_root() const {
+  return chosen(cache_dir, "KINDRED_CACHE", ".kindred");
+}
 
 data::DataPlaces Paths::data_places() const {
   return data::DataPlaces::from_environment(data_dir, cache_dir);

@@ -30,7 +30,8 @@ Recipe read(const Json& json, const std::string& where, std::vector<std::string>
 Recipe load_recipe(const fs::path& path, const std::vector<std::string>& assignments,
                    std::vector<std::string>& problems) {
   if (!fs::exists(path))
-    throw Error(Exit::missing, path.string(), "there is no such recipe; recipes/ holds the shipped ones");
+    throw Error(Exit::missing, path.string(),
+                "there is no such recipe; recipes/ holds the shipped ones");
   Json json = parse_yaml(read_file(path, 1 << 20), path.string());
   if (json.is_null()) json = Json::object();
   for (const std::string& assignment : assignments) set_option(json, assignment);

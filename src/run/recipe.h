@@ -13,7 +13,8 @@
 
 namespace kindred::run {
 
-/// A recipe with every default filled in; the method's own section stays JSON until the method reads it.
+/// A recipe with every default filled in; the method's own section stays JSON until the method
+/// reads it.
 struct Recipe {
   std::string name;  ///< the file's stem
   data::DataOptions data;
@@ -42,8 +43,8 @@ struct Recipe {
   }
 };
 
-/// Reads a recipe and applies `--set` assignments. Problems of the recipe's own keys are appended to
-/// `problems`; throws only where the file cannot be read or is no YAML.
+/// Reads a recipe and applies `--set` assignments. Problems of the recipe's own keys are appended
+/// to `problems`; throws only where the file cannot be read or is no YAML.
 Recipe load_recipe(const std::filesystem::path& path, const std::vector<std::string>& assignments,
                    std::vector<std::string>& problems);
 

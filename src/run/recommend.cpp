@@ -80,8 +80,8 @@ Prepared prepare_queries(const OpenedRun& run, const RecommendRequest& request) 
     std::vector<Index> history = indices(request.history, *run.items, result.unknown);
     if (history.empty())
       throw Error(Exit::bad_data, "history",
-                  cat("none of its ", request.history.size(), " items is in this run: ",
-                      join(result.unknown, ", ")));
+                  cat("none of its ", request.history.size(),
+                      " items is in this run: ", join(result.unknown, ", ")));
     prepared.queries.emplace_back();
     add_query(prepared, std::move(history), excluded, run);
   }
@@ -99,7 +99,8 @@ Prepared prepare_queries(const OpenedRun& run, const RecommendRequest& request) 
 
 std::vector<Recommendation> recommend(OpenedRun& run, const RecommendRequest& request,
                                       std::stop_token stop) {
-  if (request.top < 1) throw Error(Exit::usage, "--top", cat("got ", request.top, ", expected >= 1"));
+  if (request.top < 1)
+    throw Error(Exit::usage, "--top", cat("got ", request.top, ", expected >= 1"));
   Prepared prepared = prepare_queries(run, request);
   std::vector<std::string> unknown;
   std::vector<Index> among = indices(request.among, *run.items, unknown);
@@ -108,16 +109,17 @@ std::vector<Recommendation> recommend(OpenedRun& run, const RecommendRequest& re
   sort_unique(among);
   const std::vector<uint32_t> ties = eval::tie_ranks(run.items->tokens());
 
-  const size_t block = static_cast<size_t>(std::max<int64_t>(1, run.recommender->preferred_queries()));
+  const size_t block =
+      static_cast<size_t>(std::max<int64_t>(1, run.recommender->preferred_queries()));
   for (size_t begin = 0; begin < prepared.queries.size(); begin += block) {
     if (stop.stop_requested()) throw Error(Exit::interrupted, "recommend", "stopped");
     const size_t count = std::min(block, prepared.queries.size() - begin);
-    const model::TopItems top = run.recommender->top(
-        {.queries = std::span(prepared.queries).subspan(begin, count),
-         .k = request.top,
-         .masked = std::span(prepared.masked).subspan(begin, count),
-         .tie_ranks = ties,
-         .among = among});
+    const model::TopItems top =
+        run.recommender->top({.queries = std::span(prepared.queries).subspan(begin, count),
+                              .k = request.top,
+                              .masked = std::span(prepared.masked).subspan(begin, count),
+                              .tie_ranks = ties,
+                              .among = among});
     for (size_t q = 0; q < count; ++q) {
       Recommendation& result = prepared.results[begin + q];
       for (size_t r = 0; r < top.items[q].size(); ++r)
@@ -136,7 +138,8 @@ Recommendation score_items(OpenedRun& run, const std::string& user,
   Recommendation result = std::move(prepared.results.front());
   const std::vector<Index> candidates = indices(items, *run.items, result.unknown);
   if (candidates.empty())
-    throw Error(Exit::bad_data, "--items", "none of these items is in this run: " + join(items, ", "));
+    throw Error(Exit::bad_data, "--items",
+                "none of these items is in this run: " + join(items, ", "));
   const std::vector<int64_t> wide(candidates.begin(), candidates.end());
   const torch::Tensor asked = torch::tensor(wide, torch::kLong).unsqueeze(0);
   const torch::Tensor scores =
@@ -156,8 +159,8 @@ Json to_json(const Recommendation& recommendation) {
   json["unknown"] = recommendation.unknown;
   json["items"] = Json::array();
   for (const RecommendedItem& item : recommendation.items)
-    json["items"].push_back({{"item", item.item}, {"title", item.title}, {"score", item.score},
-                             {"cold", item.cold}});
+    json["items"].push_back(
+        {{"item", item.item}, {"title", item.title}, {"score", item.score}, {"cold", item.cold}});
   return json;
 }
 
@@ -184,11 +187,12 @@ std::string to_text(const Recommendation& recommendation, const OpenedRun& run) 
   if (!recommendation.unknown.empty())
     out << "  not in this run: " << join(recommendation.unknown, ", ") << '\n';
   size_t width = 4;
-  for (const RecommendedItem& item : recommendation.items) width = std::max(width, item.item.size());
+  for (const RecommendedItem& item : recommendation.items)
+    width = std::max(width, item.item.size());
   int rank = 0;
   for (const RecommendedItem& item : recommendation.items)
-    out << std::setw(4) << ++rank << "  " << std::left << std::setw(static_cast<int>(width)) << item.item
-        << std::right << "  " << std::setw(10) << number(item.score, 5) << "  "
+    out << std::setw(4) << ++rank << "  " << std::left << std::setw(static_cast<int>(width))
+        << item.item << std::right << "  " << std::setw(10) << number(item.score, 5) << "  "
         << (item.title == item.item ? "" : item.title) << (item.cold ? "  [cold]" : "") << '\n';
   if (recommendation.truncated) out << "  (no more items are left to recommend)\n";
   return out.str();

@@ -31,7 +31,8 @@ Database open(const std::filesystem::path& cache) {
   if (code != SQLITE_OK) throw failed(raw, path);
   sqlite3_busy_timeout(raw, 5000);
   const char* create =
-      "CREATE TABLE IF NOT EXISTS runs (folder TEXT PRIMARY KEY, dataset TEXT, recipe TEXT, method TEXT, "
+      "CREATE TABLE IF NOT EXISTS runs (folder TEXT PRIMARY KEY, dataset TEXT, recipe TEXT, method "
+      "TEXT, "
       "state TEXT, started TEXT, finished TEXT, test TEXT)";
   if (sqlite3_exec(raw, create, nullptr, nullptr, nullptr) != SQLITE_OK) throw failed(raw, path);
   return database;
@@ -56,7 +57,8 @@ void register_run(const std::filesystem::path& cache, const RunRecord& record) {
     for (const std::string* text : {&record.folder, &record.dataset, &record.recipe, &record.method,
                                     &record.state, &record.started, &record.finished, &test})
       sqlite3_bind_text(insert.get(), ++column, text->c_str(), -1, SQLITE_TRANSIENT);
-    if (sqlite3_step(insert.get()) != SQLITE_DONE) throw failed(database.get(), cache / "runs.sqlite");
+    if (sqlite3_step(insert.get()) != SQLITE_DONE)
+      throw failed(database.get(), cache / "runs.sqlite");
   } catch (const std::exception& error) {
     log::warning(cat("the run is not in the registry: ", error.what()));
   }
@@ -66,9 +68,10 @@ std::vector<RunRecord> registered_runs(const std::filesystem::path& cache) {
   std::vector<RunRecord> records;
   if (!std::filesystem::exists(cache / "runs.sqlite")) return records;
   const Database database = open(cache);
-  const Statement select = prepare(database.get(),
-                                   "SELECT folder, dataset, recipe, method, state, started, finished, test "
-                                   "FROM runs ORDER BY started DESC");
+  const Statement select =
+      prepare(database.get(),
+              "SELECT folder, dataset, recipe, method, state, started, finished, test "
+              "FROM runs ORDER BY started DESC");
   while (sqlite3_step(select.get()) == SQLITE_ROW) {
     RunRecord& record = records.emplace_back();
     int column = 0;

@@ -15,8 +15,8 @@ struct RunRecord {
   Json test;  ///< metric name -> value
 };
 
-/// Adds or updates a run (by folder). A registry that cannot be written only warns: the run folder is
-/// the truth.
+/// Adds or updates a run (by folder). A registry that cannot be written only warns: the run folder
+/// is the truth.
 void register_run(const std::filesystem::path& cache, const RunRecord& record);
 
 /// Every run registered, newest first.

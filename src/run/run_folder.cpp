@@ -98,7 +98,8 @@ void save_model(const fs::path& folder, const model::Recommender& recommender,
 
 namespace {
 
-/// Lines of a tab-separated file after its header, split; throws when a line has not `columns` fields.
+/// Lines of a tab-separated file after its header, split; throws when a line has not `columns`
+/// fields.
 template <class Use>
 void each_row(const fs::path& path, size_t columns, Use use) {
   std::ifstream file(path);

@@ -13,7 +13,8 @@
 
 namespace kindred::run {
 
-/// Schema number of every file written here; readers accept it and the one before, refuse newer ones.
+/// Schema number of every file written here; readers accept it and the one before, refuse newer
+/// ones.
 inline constexpr int schema = 1;
 
 /// Paths inside a run folder.
@@ -66,9 +67,9 @@ struct OpenedRun {
   std::vector<std::string> titles;             ///< [N]
   std::vector<int64_t> training_counts;        ///< [N] of each item
   std::vector<std::vector<data::Index>> seen;  ///< [users] train and validation items, oldest first
-  std::vector<std::vector<data::Index>> train; ///< [users] the training part of `seen`
-  Json config;                                 ///< the resolved recipe
-  Json data;                                   ///< data.json
+  std::vector<std::vector<data::Index>> train;  ///< [users] the training part of `seen`
+  Json config;                                  ///< the resolved recipe
+  Json data;                                    ///< data.json
 };
 
 /// Opens a finished (or at least saved) run. Throws `missing` when the folder holds no model.

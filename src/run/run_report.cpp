@@ -73,7 +73,8 @@ eval::ReportItem item_of(const data::Dataset& data, Index item) {
   return {data.items.token(item), data.title(item)};
 }
 
-eval::ReportUser user_of(const data::Dataset& data, const data::Csr& train, const eval::RankedList& list) {
+eval::ReportUser user_of(const data::Dataset& data, const data::Csr& train,
+                         const eval::RankedList& list) {
   eval::ReportUser user;
   user.token = data.users.token(list.user);
   if (const data::TextColumn* about = data.user_text("text")) user.about = about->get(list.user);
@@ -83,7 +84,8 @@ eval::ReportUser user_of(const data::Dataset& data, const data::Csr& train, cons
   for (size_t r = 0; r < list.items.size() && r < 10; ++r) {
     eval::ReportItem item = item_of(data, list.items[r]);
     item.score = list.scores[r];
-    item.hit = std::find(list.relevant.begin(), list.relevant.end(), list.items[r]) != list.relevant.end();
+    item.hit =
+        std::find(list.relevant.begin(), list.relevant.end(), list.items[r]) != list.relevant.end();
     user.recommended.push_back(std::move(item));
   }
   for (const Index item : list.relevant) {
@@ -100,7 +102,8 @@ std::vector<eval::ReportUser> example_users(const data::Dataset& data, const Jud
   if (test.lists.empty()) return users;
   const data::Csr train = data.by_user(data::Part::train);
   Random random(1, "report.users");
-  for (const uint64_t place : random.sample(test.lists.size(), std::min<size_t>(10, test.lists.size())))
+  for (const uint64_t place :
+       random.sample(test.lists.size(), std::min<size_t>(10, test.lists.size())))
     users.push_back(user_of(data, train, test.lists[place]));
   return users;
 }
@@ -114,7 +117,8 @@ void write_run_report(const RunFolder& folder, const Json& config, const data::D
   report.subtitle = "recipe " + config.value("recipe", "") + ", " + folder.root.filename().string();
   report.tiles = eval::metric_tiles(metrics);
   report.tiles_caption = "test, " + eval::describe(metrics.protocol);
-  report.facts = {{"users", with_commas(data.user_count())}, {"items", with_commas(data.item_count())}};
+  report.facts = {{"users", with_commas(data.user_count())},
+                  {"items", with_commas(data.item_count())}};
   for (const data::Part part : data::all_parts)
     report.facts.push_back({std::string(data::part_name(part)) + " interactions",
                             with_commas(data.part(part).size())});
@@ -123,7 +127,8 @@ void write_run_report(const RunFolder& folder, const Json& config, const data::D
   const eval::Table groups = eval::groups_table(metrics);
   if (!groups.rows.empty()) measured.tables.push_back(groups);
   report.sections.push_back(std::move(measured));
-  for (eval::ReportSection& section : curve_sections(folder)) report.sections.push_back(std::move(section));
+  for (eval::ReportSection& section : curve_sections(folder))
+    report.sections.push_back(std::move(section));
   report.users = example_users(data, test);
   report.users_caption = "Ten users drawn at random; the last ten training items of each.";
   report.config = to_yaml(config);

@@ -15,7 +15,8 @@ model::NamedTensors stage_tensors(const model::Stage& stage) {
   model::NamedTensors tensors;
   for (const model::ParameterGroup& group : stage.parameters)
     for (const auto& [name, tensor] : group.parameters) tensors.emplace_back(name, tensor.detach());
-  for (const model::Table* table : stage.tables) tensors.emplace_back(table->name(), table->weight());
+  for (const model::Table* table : stage.tables)
+    tensors.emplace_back(table->name(), table->weight());
   return tensors;
 }
 
@@ -23,14 +24,17 @@ model::NamedTensors stage_tensors(const model::Stage& stage) {
 
 StageCache::StageCache(fs::path cache_root) : root_(std::move(cache_root) / "stages") {}
 
-fs::path StageCache::folder(const std::string& fingerprint) const { return root_ / fingerprint; }
+fs::path StageCache::folder(const std::string& fingerprint) const {
+  return root_ / fingerprint;
+}
 
 bool StageCache::restore(const std::string& fingerprint, model::Stage& stage) const {
   const fs::path from = folder(fingerprint);
   if (!fs::exists(from / "stage.json")) return false;
   try {
     const model::NamedTensors saved = model::load_tensors(from / "state.safetensors");
-    // Everything is looked up before anything is changed: a damaged entry must not leave half a state.
+    // Everything is looked up before anything is changed: a damaged entry must not leave half a
+    // state.
     const model::NamedTensors live = stage_tensors(stage);
     std::vector<torch::Tensor> found;
     for (const auto& [name, tensor] : live)
@@ -60,6 +64,8 @@ void StageCache::store(const std::string& fingerprint, const model::Stage& stage
   }
 }
 
-std::string stage_fingerprint(const Json& depends_on) { return fingerprint(depends_on.dump()); }
+std::string stage_fingerprint(const Json& depends_on) {
+  return fingerprint(depends_on.dump());
+}
 
 }  // namespace kindred::run

@@ -1,6 +1,6 @@
 #pragma once
-// Finished stages are kept under the fingerprint of everything they depend on, so that no run trains the
-// same stage twice.
+// Finished stages are kept under the fingerprint of everything they depend on, so that no run
+// trains the same stage twice.
 
 #include <filesystem>
 #include <string>
@@ -15,8 +15,8 @@ class StageCache {
  public:
   explicit StageCache(std::filesystem::path cache_root);
 
-  /// Puts a finished stage's state into its parameters and tables. False when it is not cached; a damaged
-  /// entry is reported, removed and counts as not cached.
+  /// Puts a finished stage's state into its parameters and tables. False when it is not cached; a
+  /// damaged entry is reported, removed and counts as not cached.
   bool restore(const std::string& fingerprint, model::Stage& stage) const;
   /// Keeps a stage's state (atomically). A cache that cannot be written only warns.
   void store(const std::string& fingerprint, const model::Stage& stage, const Json& about) const;

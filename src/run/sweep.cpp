@@ -59,12 +59,14 @@ std::string folder_name(const std::vector<std::string>& values, int seed) {
   return name + "seed" + std::to_string(seed);
 }
 
-TrainRequest request_of(const SweepRequest& sweep, const SweepOutcome& outcome, const SweepRun& run) {
+TrainRequest request_of(const SweepRequest& sweep, const SweepOutcome& outcome,
+                        const SweepRun& run) {
   TrainRequest request = sweep.train;
   for (size_t i = 0; i < outcome.keys.size(); ++i)
     request.assignments.push_back(outcome.keys[i] + "=" + run.values[i]);
   if (sweep.seeds > 1) request.assignments.push_back("seed=" + std::to_string(run.seed));
-  if (sweep.split_seeds) request.assignments.push_back("data.split.seed=" + std::to_string(run.seed));
+  if (sweep.split_seeds)
+    request.assignments.push_back("data.split.seed=" + std::to_string(run.seed));
   request.run_folder = run.folder;
   request.resume = RunFolder{run.folder}.exists();
   return request;
@@ -73,8 +75,10 @@ TrainRequest request_of(const SweepRequest& sweep, const SweepOutcome& outcome, 
 void write_outcome(const SweepOutcome& outcome) {
   Json json{{"schema", schema}, {"keys", outcome.keys}, {"runs", Json::array()}};
   for (const SweepRun& run : outcome.runs)
-    json["runs"].push_back({{"values", run.values}, {"seed", run.seed},
-                            {"folder", run.folder.filename().string()}, {"metrics", run.metrics}});
+    json["runs"].push_back({{"values", run.values},
+                            {"seed", run.seed},
+                            {"folder", run.folder.filename().string()},
+                            {"metrics", run.metrics}});
   write_file(outcome.folder / "sweep.json", json.dump(2) + "\n");
   write_file(outcome.folder / "sweep.md", sweep_table(outcome, true));
   write_sweep_report(outcome);

@@ -44,7 +44,8 @@ double error_of(const std::vector<double>& values) {
 std::vector<std::string> metric_names(const SweepOutcome& outcome) {
   std::vector<std::string> names;
   if (!outcome.runs.empty())
-    for (const auto& [name, value] : outcome.runs.front().metrics.at("test").items()) names.push_back(name);
+    for (const auto& [name, value] : outcome.runs.front().metrics.at("test").items())
+      names.push_back(name);
   return names;
 }
 
@@ -75,7 +76,8 @@ eval::Table table_of(const SweepOutcome& outcome) {
   }
   if (!outcome.runs.empty()) {
     const eval::MetricsFile first = eval::metrics_from_json(outcome.runs.front().metrics, "sweep");
-    table.caption = "test, " + eval::describe(first.protocol) + "; mean ± standard error over seeds";
+    table.caption =
+        "test, " + eval::describe(first.protocol) + "; mean ± standard error over seeds";
   }
   return table;
 }
@@ -106,7 +108,8 @@ std::vector<eval::Chart> curves_of(const SweepOutcome& outcome) {
       series.y.push_back(mean_of(found->second));
       series.error.push_back(error_of(found->second));
     }
-    const bool positive = !series.x.empty() && *std::min_element(series.x.begin(), series.x.end()) > 0;
+    const bool positive =
+        !series.x.empty() && *std::min_element(series.x.begin(), series.x.end()) > 0;
     chart.log_x = positive && *std::max_element(series.x.begin(), series.x.end()) >=
                                   10 * *std::min_element(series.x.begin(), series.x.end());
     chart.series.push_back(std::move(series));

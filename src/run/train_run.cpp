@@ -65,10 +65,12 @@ Json resolved_config(const Job& job) {
 
 torch::Device device_of(const std::string& text) {
   const bool known = text == "cpu" || text == "cuda" || text.starts_with("cuda:");
-  if (!known) throw Error(Exit::config, "device", cat("got '", text, "', expected cpu, cuda or cuda:i"));
+  if (!known)
+    throw Error(Exit::config, "device", cat("got '", text, "', expected cpu, cuda or cuda:i"));
   const torch::Device device(text);
   if (device.is_cuda() && !torch::cuda::is_available())
-    throw Error(Exit::config, "device", cat("got '", text, "', but this machine has no usable GPU"));
+    throw Error(Exit::config, "device",
+                cat("got '", text, "', but this machine has no usable GPU"));
   return device;
 }
 
@@ -134,9 +136,11 @@ void differences(const Json& before, const Json& now, const std::string& at,
                  std::vector<std::string>& found) {
   if (before.is_object() && now.is_object()) {
     for (const auto& [key, value] : before.items())
-      differences(value, now.contains(key) ? now[key] : Json(), at.empty() ? key : at + "." + key, found);
+      differences(value, now.contains(key) ? now[key] : Json(), at.empty() ? key : at + "." + key,
+                  found);
     for (const auto& [key, value] : now.items())
-      if (!before.contains(key)) differences(Json(), value, at.empty() ? key : at + "." + key, found);
+      if (!before.contains(key))
+        differences(Json(), value, at.empty() ? key : at + "." + key, found);
   } else if (before != now) {
     found.push_back(cat(at, ": the run has ", before.dump(), ", the recipe ", now.dump()));
   }
@@ -144,11 +148,13 @@ void differences(const Json& before, const Json& now, const std::string& at,
 
 void open_folder(const Job& job, const RunFolder& folder, bool resume) {
   if (folder.finished())
-    throw Error(Exit::usage, folder.root.string(), "this run is finished; give another --run folder");
+    throw Error(Exit::usage, folder.root.string(),
+                "this run is finished; give another --run folder");
   if (folder.exists()) {
     if (!resume)
-      throw Error(Exit::usage, folder.root.string(),
-                  "holds an unfinished run; add --resume to go on with it, or give another --run folder");
+      throw Error(
+          Exit::usage, folder.root.string(),
+          "holds an unfinished run; add --resume to go on with it, or give another --run folder");
     std::vector<std::string> found;
     differences(parse_yaml(read_file(folder.config()), folder.config().string()),
                 parse_yaml(to_yaml(job.config), "recipe"), "", found);
@@ -161,8 +167,11 @@ void open_folder(const Job& job, const RunFolder& folder, bool resume) {
   }
   write_file(folder.config(), "# The resolved recipe of this run: every option with its value.\n" +
                                   to_yaml(job.config));
-  const Json about{{"schema", schema}, {"name", job.data->name}, {"path", job.recipe.data.path},
-                   {"fingerprint", job.data->fingerprint}, {"users", job.data->user_count()},
+  const Json about{{"schema", schema},
+                   {"name", job.data->name},
+                   {"path", job.recipe.data.path},
+                   {"fingerprint", job.data->fingerprint},
+                   {"users", job.data->user_count()},
                    {"items", job.data->item_count()}};
   write_file(folder.data(), about.dump(2) + "\n");
 }
@@ -171,11 +180,18 @@ void open_folder(const Job& job, const RunFolder& folder, bool resume) {
 class StageRunner {
  public:
   StageRunner(const TrainRequest& request, Job& job, RunFolder folder)
-      : request_(request), job_(job), folder_(std::move(folder)), log_(folder_.log()),
+      : request_(request),
+        job_(job),
+        folder_(std::move(folder)),
+        log_(folder_.log()),
         cache_(request.paths.cache_root()) {
-    chain_ = {{"schema", schema}, {"split", job.data->fingerprint}, {"method", job.recipe.method},
-              {"options", job.config[job.recipe.method]}, {"backbone", job.backbone_fingerprint},
-              {"precision", job.recipe.backbone.precision}, {"seed", job.recipe.seed},
+    chain_ = {{"schema", schema},
+              {"split", job.data->fingerprint},
+              {"method", job.recipe.method},
+              {"options", job.config[job.recipe.method]},
+              {"backbone", job.backbone_fingerprint},
+              {"precision", job.recipe.backbone.precision},
+              {"seed", job.recipe.seed},
               {"evaluation", job.config["evaluation"]},
               {"device", c10::DeviceTypeName(job.context.device.type(), true)}};
   }
@@ -195,18 +211,24 @@ class StageRunner {
       if (stage.refresh) stage.refresh();
       return {{"stage", stage.name}, {"seconds", seconds_now() - begun}};
     }
-    chain_["stages"].push_back({{"name", stage.name}, {"options", job_.config["stages"][stage.name]}});
+    chain_["stages"].push_back(
+        {{"name", stage.name}, {"options", job_.config["stages"][stage.name]}});
     const std::string fingerprint = stage_fingerprint(chain_);
     if (request_.use_cache && cache_.restore(fingerprint, stage)) {
       if (stage.refresh) stage.refresh();
-      log::info(cat("stage ", stage.name, ": taken from the cache (", fingerprint.substr(0, 12), ")"));
+      log::info(
+          cat("stage ", stage.name, ": taken from the cache (", fingerprint.substr(0, 12), ")"));
       return {{"stage", stage.name}, {"cached", true}, {"fingerprint", fingerprint}};
     }
     const train::FitResult fitted = train::fit(stage, fit_context(stage, fingerprint));
-    Json result{{"stage", stage.name},         {"epochs", fitted.epochs},
-                {"steps", fitted.steps},       {"best_epoch", fitted.best_epoch},
-                {"best", fitted.best},         {"seconds", fitted.seconds},
-                {"final_loss", fitted.final_loss}, {"fingerprint", fingerprint}};
+    Json result{{"stage", stage.name},
+                {"epochs", fitted.epochs},
+                {"steps", fitted.steps},
+                {"best_epoch", fitted.best_epoch},
+                {"best", fitted.best},
+                {"seconds", fitted.seconds},
+                {"final_loss", fitted.final_loss},
+                {"fingerprint", fingerprint}};
     if (request_.use_cache) cache_.store(fingerprint, stage, result);
     return result;
   }
@@ -221,7 +243,8 @@ class StageRunner {
     context.stop = request_.stop;
     context.quiet = request_.quiet;
     context.validate = [this, select = stage.train.select] {
-      return validation_numbers(*job_.method->recommender(), *job_.data, job_.recipe.evaluation, select);
+      return validation_numbers(*job_.method->recommender(), *job_.data, job_.recipe.evaluation,
+                                select);
     };
     context.select = [](const std::string& expression, const train::NamedNumbers& numbers) {
       return expression_value(expression, numbers);
@@ -257,20 +280,27 @@ void judge(Job& job, const RunFolder& folder, const Json& stages) {
 
 std::string summary(const TrainOutcome& outcome) {
   return evaluation_text(outcome.metrics, outcome.run_folder.string()) +
-         cat("\n", number(outcome.seconds, 3), " s; report: ", (outcome.run_folder / "report.html").string(),
-             "\n");
+         cat("\n", number(outcome.seconds, 3),
+             " s; report: ", (outcome.run_folder / "report.html").string(), "\n");
 }
 
 TrainOutcome train(const TrainRequest& request) {
   const double begun = seconds_now();
   Job job = make_job(request);
   RunFolder folder{request.run_folder};
-  if (folder.root.empty()) folder.root = request.resume ? unfinished_folder(job) : default_folder(job);
+  if (folder.root.empty())
+    folder.root = request.resume ? unfinished_folder(job) : default_folder(job);
   fs::create_directories(folder.root);
   const FolderLock lock(folder.root);
   open_folder(job, folder, request.resume);
-  RunRecord record{fs::absolute(folder.root).lexically_normal().string(), job.data->name, job.recipe.name,
-                   job.recipe.method, "running", utc_time("%FT%TZ"), "", Json()};
+  RunRecord record{fs::absolute(folder.root).lexically_normal().string(),
+                   job.data->name,
+                   job.recipe.name,
+                   job.recipe.method,
+                   "running",
+                   utc_time("%FT%TZ"),
+                   "",
+                   Json()};
   register_run(request.paths.cache_root(), record);
   log::info(cat("run folder: ", folder.root.string()));
   const Json stages = StageRunner(request, job, folder).run();

@@ -17,10 +17,10 @@ struct TrainRequest {
   std::vector<std::string> assignments;  ///< `--set a.b=c`
   fs::path run_folder;                   ///< empty: runs/<dataset>/<recipe>/<UTC time>
   bool resume = false;
-  bool use_cache = true;                 ///< finished stages are taken from and kept in the cache
+  bool use_cache = true;  ///< finished stages are taken from and kept in the cache
   Paths paths;
-  std::string device;                    ///< overrides the recipe's where not empty
-  int threads = 0;                       ///< overrides the recipe's where positive
+  std::string device;  ///< overrides the recipe's where not empty
+  int threads = 0;     ///< overrides the recipe's where positive
   bool quiet = false;
   std::stop_token stop;
 };
@@ -32,8 +32,9 @@ struct TrainOutcome {
   double seconds = 0;
 };
 
-/// Runs all stages, then evaluates. Throws `config` with every problem at once, `usage` when the run is
-/// finished already, `busy` when another process works in the folder, `interrupted` after saving.
+/// Runs all stages, then evaluates. Throws `config` with every problem at once, `usage` when the
+/// run is finished already, `busy` when another process works in the folder, `interrupted` after
+/// saving.
 TrainOutcome train(const TrainRequest& request);
 
 /// The test metrics with their protocol, the seconds and the folder, for people.
