@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,8 +19,16 @@ enum class DType { f64, f32, f16, bf16, i64, i32, i16, i8, u64, u32, u16, u8, bo
 
 size_t dtype_size(DType type);
 const char* dtype_name(DType type);
+/// The type of a safetensors name, or nothing.
+std::optional<DType> dtype_named(std::string_view name);
 
-/// A tensor's description and its bytes, which live as long as the file object they came from.
+/// Bytes of a tensor (little-endian, row-major), or nothing where the product does not fit 63 bits
+/// or a size is negative.
+std::optional<uint64_t> tensor_size(DType type, std::span<const int64_t> shape);
+
+/// A tensor's description and its bytes, which live as long as the file object they came from. The
+/// bytes may begin anywhere: copy them, or look at the address, before reading wider elements in
+/// place.
 struct TensorView {
   DType dtype;
   std::vector<int64_t> shape;
@@ -32,6 +41,10 @@ class TensorFile {
   virtual ~TensorFile() = default;
   virtual const std::map<std::string, TensorView>& tensors() const = 0;
   virtual const std::filesystem::path& path() const = 0;
+  /// The `__metadata__` of a safetensors file; empty for other formats.
+  virtual const std::map<std::string, std::string>& metadata() const;
+  /// Throws `io` when a file behind the views was truncated or replaced since it was opened.
+  virtual void check_unchanged() const {}
 };
 
 /// Opens and checks a safetensors file (mapped, nothing copied). Throws `missing`, or `bad_data`
@@ -60,13 +73,19 @@ struct TensorToWrite {
   std::string_view bytes;
 };
 
-/// Writes a safetensors file atomically; `metadata` becomes `__metadata__` (always with "format":
-/// "pt", which transformers asks for). Throws `io`.
+/// Writes a safetensors file atomically, byte for byte as the reference implementation does: by
+/// type (wide ones first), then by name. `metadata` becomes `__metadata__` (always with "format":
+/// "pt", which transformers asks for). Throws `io`, or `internal` for names given twice and bytes
+/// unlike the shape.
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorToWrite> tensors,
                        const std::map<std::string, std::string>& metadata = {});
 
-/// Checks a safetensors header and data section held in memory (what the fuzzer feeds).
-std::map<std::string, TensorView> parse_safetensors(std::string_view bytes,
-                                                    const std::string& where);
+/// Checks a safetensors header and data section held in memory; `metadata` gets the `__metadata__`.
+std::map<std::string, TensorView> parse_safetensors(
+    std::string_view bytes, const std::string& where,
+    std::map<std::string, std::string>* metadata = nullptr);
+
+/// As open_torch_bin, from bytes in memory that outlive the result.
+std::unique_ptr<TensorFile> parse_torch_bin(std::string_view bytes, const std::string& where);
 
 }  // namespace kindred
