@@ -1,0 +1,224 @@
+// The program as a person or another program meets it: exit codes, streams, files.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include "core/files.h"
+#include "core/json.h"
+#include "core/strings.h"
+
+namespace kindred {
+namespace {
+
+/// What a finished program left.
+struct Finished {
+  int code;
+  std::string out, err;
+};
+
+/// A fresh folder to work in, with the shipped sample store reachable, removed afterwards.
+class Cli : public testing::Test {
+ protected:
+  void SetUp() override {
+    const char* program = std::getenv("KINDRED_PROGRAM");
+    if (!program) GTEST_SKIP() << "KINDRED_PROGRAM is not set; ctest sets it";
+    program_ = program;
+    folder_ = fs::temp_directory_path() / cat("kindred-cli-", getpid(), "-", counter_++);
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::string command(const std::string& arguments) const {
+    return cat("cd '", folder_.string(), "' && KINDRED_DATA='", KINDRED_SOURCE_DIR, "/data' ",
+               "KINDRED_CACHE='", folder_.string(), "/cache' '", program_, "' ", arguments);
+  }
+
+  Finished run(const std::string& arguments) const {
+    const int status = std::system(
+        (command(arguments) + " >'" + path("out") + "' 2>'" + path("err") + "' </dev/null")
+            .c_str());
+    return {WEXITSTATUS(status), read_file(path("out")), read_file(path("err"))};
+  }
+
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+  /// A small recipe on the sample store.
+  std::string recipe(const std::string& name, const std::string& text) const {
+    write_file(folder_ / name, "data: {path: sample, format: recbole, min_rating: 4}\n" + text);
+    return path(name);
+  }
+
+  std::string program_;
+  fs::path folder_;
+  static inline int counter_ = 0;
+};
+
+TEST_F(Cli, SaysWhatItTakes) {
+  EXPECT_EQ(run("--help").code, 0);
+  EXPECT_NE(run("--help").out.find("recommend"), std::string::npos);
+  const Finished help = run("train --help");
+  EXPECT_EQ(help.code, 0);
+  EXPECT_NE(help.out.find("Example:"), std::string::npos) << help.out;
+  EXPECT_EQ(run("--version").out, "kindred 0.1.0\n");
+}
+
+TEST_F(Cli, UsageErrorsAreSentencesWithTheNearestName) {
+  EXPECT_EQ(run("").code, 2);
+  const Finished command = run("recomend x");
+  EXPECT_EQ(command.code, 2);
+  EXPECT_NE(command.err.find("recommend"), std::string::npos) << command.err;
+  const Finished flag = run("train x.yaml --resumee");
+  EXPECT_EQ(flag.code, 2);
+  EXPECT_NE(flag.err.find("--resume'"), std::string::npos) << flag.err;
+  EXPECT_EQ(flag.out, "");
+  EXPECT_EQ(run("train missing.yaml").code, 66);
+  EXPECT_EQ(run("recommend missing --user u").code, 66);
+}
+
+TEST_F(Cli, ConfigurationErrorsComeAllAtOnce) {
+  const std::string bad = recipe("bad.yaml",
+                                 "method: ease\nease: {l3: 1}\nseeed: 3\nthreads: -1\n"
+                                 "evaluation: {metrics: [recal@20]}\n");
+  const Finished found = run("train " + bad);
+  EXPECT_EQ(found.code, 78);
+  for (const char* part : {"seeed", "threads"})
+    EXPECT_NE(found.err.find(part), std::string::npos) << part << " in: " << found.err;
+  EXPECT_EQ(found.out, "");
+  const Finished unknown = run("train " + recipe("unknown.yaml", "method: eese\n"));
+  EXPECT_EQ(unknown.code, 78);
+  EXPECT_NE(unknown.err.find("ease"), std::string::npos) << unknown.err;
+}
+
+TEST_F(Cli, TrainsRecommendsEvaluatesAndCompares) {
+  const std::string ease = recipe("ease.yaml", "method: ease\nease: {l2: 100.0}\n");
+  const Finished trained = run("--json train " + ease + " --run runs/ease");
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const Json metrics = parse_json(trained.out, "stdout");
+  EXPECT_GT(metrics.at("test").at("recall@20").get<double>(), 0.1);
+  for (const char* file : {"config.yaml", "data.json", "metrics.json", "predictions.tsv",
+                           "report.html", "model/kindred.json", "model/users.tsv",
+                           "model/items.tsv", "evaluations/full-test.users.tsv"})
+    EXPECT_TRUE(fs::exists(folder_ / "runs/ease" / file)) << file;
+
+  EXPECT_EQ(run("train " + ease + " --run runs/ease").code, 2)
+      << "a finished run is not trained again";
+
+  const Finished known = run("--json recommend runs/ease --user u001 --top 5");
+  ASSERT_EQ(known.code, 0) << known.err;
+  const Json top = parse_json(known.out, "stdout");
+  EXPECT_EQ(top.at("items").size(), 5u);
+  for (const Json& item : top.at("items")) {
+    EXPECT_FALSE(item.at("title").get<std::string>().empty());
+    for (const Json& seen : top.at("history")) EXPECT_NE(item.at("item"), seen);
+  }
+  const Finished unseen = run("recommend runs/ease --history i002,i011,nothing --top 3");
+  EXPECT_EQ(unseen.code, 0) << unseen.err;
+  EXPECT_NE(unseen.out.find("not in this run: nothing"), std::string::npos) << unseen.out;
+  const Finished wrong = run("recommend runs/ease --user u01");
+  EXPECT_EQ(wrong.code, 65);
+  EXPECT_NE(wrong.err.find("did you mean"), std::string::npos) << wrong.err;
+
+  const Finished again = run("--json evaluate runs/ease --dump lists.tsv --top 50");
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_NEAR(parse_json(again.out, "stdout").at("test").at("recall@20").get<double>(),
+              metrics.at("test").at("recall@20").get<double>(), 1e-12);
+  EXPECT_TRUE(read_file(folder_ / "lists.tsv").starts_with("user:token\tranked:token_seq"));
+
+  const std::string pop = recipe("pop.yaml", "method: pop\n");
+  ASSERT_EQ(run("train " + pop + " --run runs/pop").code, 0);
+  const Finished compared = run("compare runs/ease runs/pop --relative-to runs/ease");
+  EXPECT_EQ(compared.code, 0) << compared.err;
+  EXPECT_NE(compared.out.find("pop"), std::string::npos) << compared.out;
+
+  const std::string other = recipe("other.yaml", "method: pop\n");
+  ASSERT_EQ(run("train " + other + " --run runs/other --set data.split.seed=2").code, 0);
+  const Finished refused = run("compare runs/ease runs/other");
+  EXPECT_EQ(refused.code, 78) << refused.err;
+}
+
+TEST_F(Cli, ARunStaysUsableAfterItsDataMoved) {
+  fs::create_directories(folder_ / "store");
+  for (const char* name : {"sample.inter", "sample.item", "sample.user"})
+    fs::copy_file(fs::path(KINDRED_SOURCE_DIR) / "data/sample" / name, folder_ / "store" / name);
+  write_file(folder_ / "moved.yaml",
+             cat("data: {path: '", path("store"), "', format: recbole}\nmethod: pop\n"));
+  ASSERT_EQ(run("train moved.yaml --run runs/moved").code, 0);
+  fs::remove_all(folder_ / "store");
+  fs::remove_all(folder_ / "cache");
+  EXPECT_EQ(run("recommend runs/moved --user u001 --top 3").code, 0);
+}
+
+TEST_F(Cli, SweepsResume) {
+  const std::string ease = recipe("ease.yaml", "method: ease\n");
+  const std::string arguments = "sweep " + ease + " --over ease.l2=10,1000 --run runs/sweep";
+  const Finished first = run(arguments);
+  ASSERT_EQ(first.code, 0) << first.err;
+  EXPECT_TRUE(fs::exists(folder_ / "runs/sweep/sweep.html"));
+  const auto written = fs::last_write_time(folder_ / "runs/sweep/10_seed1/metrics.json");
+  fs::remove_all(folder_ / "runs/sweep/1000_seed1");
+  ASSERT_EQ(run(arguments).code, 0);
+  EXPECT_EQ(fs::last_write_time(folder_ / "runs/sweep/10_seed1/metrics.json"), written);
+  EXPECT_TRUE(fs::exists(folder_ / "runs/sweep/1000_seed1/metrics.json"));
+}
+
+TEST_F(Cli, AFolderInUseIsRefused) {
+  const std::string pop = recipe("pop.yaml", "method: pop\n");
+  fs::create_directories(folder_ / "runs/busy");
+  const FolderLock lock(folder_ / "runs/busy");
+  const Finished refused = run("train " + pop + " --run runs/busy");
+  EXPECT_EQ(refused.code, 75) << refused.err;
+}
+
+TEST_F(Cli, ListsAndValidates) {
+  for (const char* kind : {"recommenders", "datasets", "metrics", "backbones", "formats", "runs"})
+    EXPECT_EQ(run(cat("list ", kind)).code, 0) << kind;
+  EXPECT_NE(run("list recommenders").out.find("ease"), std::string::npos);
+  EXPECT_EQ(run(cat("validate '", KINDRED_SOURCE_DIR, "/data/sample'")).code, 0);
+  write_file(folder_ / "bad.safetensors", "no");
+  const Finished bad = run("validate bad.safetensors");
+  EXPECT_EQ(bad.code, 65);
+  EXPECT_NE(bad.err.find("bad.safetensors"), std::string::npos) << bad.err;
+}
+
+TEST_F(Cli, InterruptedTrainingSavesAndResumesToTheSameNumbers) {
+  const std::string vae = recipe("vae.yaml",
+                                 "method: multi-vae\ntrain: {epochs: 60}\n"
+                                 "evaluation: {metrics: [recall@20, ndcg@10]}\nthreads: 1\n");
+  const Finished whole = run("--json --quiet train " + vae + " --run runs/whole --no-cache");
+  ASSERT_EQ(whole.code, 0) << whole.err;
+
+  const pid_t child = fork();
+  if (child == 0) {
+    const std::string text =
+        "exec " + command("--quiet train " + vae + " --run runs/cut --no-cache")
+                      .substr(command("").find("KINDRED_DATA"));
+    (void)!chdir(folder_.c_str());
+    execl("/bin/sh", "sh", "-c", ("exec env " + text.substr(5)).c_str(), nullptr);
+    _exit(127);
+  }
+  // The log says when training is under way.
+  for (int i = 0; i < 600 && !(fs::exists(folder_ / "runs/cut/log.jsonl") &&
+                               fs::file_size(folder_ / "runs/cut/log.jsonl") > 0);
+       ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  kill(child, SIGINT);
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (WEXITSTATUS(status) == 0) GTEST_SKIP() << "the machine was too fast to interrupt it";
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+  EXPECT_EQ(run("train " + vae + " --run runs/cut").code, 2) << "an unfinished run wants --resume";
+  const Finished resumed =
+      run("--json --quiet train " + vae + " --run runs/cut --resume --no-cache");
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_EQ(parse_json(resumed.out, "out").at("test"), parse_json(whole.out, "out").at("test"));
+}
+
+}  // namespace
+}  // namespace kindred
