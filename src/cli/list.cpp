@@ -8,6 +8,7 @@
 #include "data/prepare_options.h"
 #include "eval/metrics/metric.h"
 #include "methods/catalog.h"
+#include "run/options_page.h"
 #include "run/registry.h"
 
 namespace kindred::cli {
@@ -65,6 +66,7 @@ std::string options_text(const std::string& name) {
 void add_list(CLI::App& app, Program& program) {
   struct Typed {
     std::string kind = "recommenders", options_of;
+    bool page = false;
   };
   auto typed = std::make_shared<Typed>();
   CLI::App* command =
@@ -74,7 +76,9 @@ void add_list(CLI::App& app, Program& program) {
       ->check(
           CLI::IsMember({"recommenders", "datasets", "metrics", "backbones", "formats", "runs"}));
   command->add_option("--options", typed->options_of, "options of this recommender");
+  command->add_flag("--page", typed->page, "every option of everything, as a Markdown page");
   command->callback([typed, &program] {
+    if (typed->page) return print(run::options_page());
     if (!typed->options_of.empty()) {
       if (!program.json) return print(options_text(typed->options_of));
       Json json = Json::array();
