@@ -6,19 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include "core/options.h"
+#include "cf/method_options.h"
 #include "model/method.h"
 
 namespace kindred::cf {
-
-/// The method's section of the recipe; problems go where the context collects them, or are thrown.
-template <OptionStruct Options>
-Options method_options(const model::MethodContext& context, const std::string& name) {
-  const Json& given = context.options;
-  if (given.is_null()) return {};
-  if (context.problems) return read_options<Options>(given, name, *context.problems);
-  return read_options<Options>(given, name);
-}
 
 /// A recommender with one stage, `solve`, which has no training options.
 template <class Options>

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cf/closed_form.h"
+#include "cf/method_options.h"
 
 namespace kindred::cf {
 namespace {
