@@ -38,7 +38,7 @@ class MultiVae final : public model::Method {
     model::Stage stage;
     stage.name = "train";
     stage.objectives = {objective_};
-    stage.parameters = {{vae_->parameters(), 1.0, train_.weight_decay}};
+    stage.parameters = {{vae_->parameters(), 1.0, {}}};
     stage.train = train_;
     stage.refresh = [recommender = recommender_, vae = vae_] { recommender->serve(vae); };
     std::vector<model::Stage> stages;

@@ -127,6 +127,11 @@ torch::Tensor UserVae::logits(const torch::Tensor& hidden) const {
   return torch::linear(hidden, last_, last_bias_);  // [B, H] -> [B, N]
 }
 
+torch::Tensor UserVae::squared_weights() const {
+  if (decoder_.empty()) return torch::zeros({}, first_.options());
+  return (first_.square().sum() + decoder_.front().weight.square().sum()) / 2;
+}
+
 std::shared_ptr<UserVae> UserVae::with_items(const torch::Tensor& which,
                                              const torch::Tensor& vectors) const {
   torch::NoGradGuard no_grad;
@@ -161,7 +166,6 @@ int64_t UserBatches::steps() const {
 }
 
 std::vector<Index> UserBatches::people_of(int64_t epoch, int64_t step) const {
-  const std::lock_guard lock(mutex_);
   if (ordered_epoch_ != epoch) {
     ordered_ = people_;
     Random(options_.seed, options_.stream + ".order", {static_cast<uint64_t>(epoch)})

@@ -6,7 +6,6 @@
 #include <array>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <utility>
@@ -74,6 +73,9 @@ class UserVae {
   const torch::Tensor& first() const { return first_; }
   const torch::Tensor& last() const { return last_; }
   const torch::Tensor& last_bias() const { return last_bias_; }
+  /// The squared weights of the first matrices of the encoder and of the decoder, halved; 0 where
+  /// there are no hidden layers (MD-CVAE's penalty).
+  torch::Tensor squared_weights() const;
   const UserVaeShape& shape() const { return shape_; }
 
   /// A copy without gradients in which the items of `which` [N] bool have the rows of `vectors`
@@ -114,6 +116,7 @@ struct UserBatchOptions {
 };
 
 /// Batches of all people with items, in a new order every epoch: a pure function of (epoch, step).
+/// Asked by one thread at a time.
 class UserBatches {
  public:
   UserBatches(std::shared_ptr<const data::Csr> users, UserBatchOptions options);
@@ -126,7 +129,6 @@ class UserBatches {
   std::shared_ptr<const data::Csr> users_;
   UserBatchOptions options_;
   std::vector<Index> people_;
-  mutable std::mutex mutex_;
   mutable int64_t ordered_epoch_ = -1;
   mutable std::vector<Index> ordered_;
 };

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/strings.h"
 #include "data/dataset.h"
 #include "model/method.h"
 
@@ -30,8 +31,8 @@ inline void expect_close(const torch::Tensor& got, const torch::Tensor& want, do
 /// A dataset of `users` people u0.. and `items` items i0.., with no interactions yet.
 inline std::shared_ptr<data::Dataset> empty_data(int users, int items) {
   auto dataset = std::make_shared<data::Dataset>();
-  for (int u = 0; u < users; ++u) dataset->users.add("u" + std::to_string(u));
-  for (int i = 0; i < items; ++i) dataset->items.add("i" + std::to_string(i));
+  for (int u = 0; u < users; ++u) dataset->users.add(cat("u", u));
+  for (int i = 0; i < items; ++i) dataset->items.add(cat("i", i));
   return dataset;
 }
 
