@@ -2,15 +2,32 @@
 
 #include <vector>
 
+#include "cf/bias.h"
+#include "cf/ease.h"
+#include "cf/item_knn.h"
+#include "cf/multi_vae.h"
+#include "cf/pop.h"
+#include "cf/slim.h"
 #include "core/error.h"
 #include "core/strings.h"
+#include "methods/md_cvae.h"
 
 namespace kindred::methods {
 namespace {
 
 const std::vector<model::CatalogEntry>& entries() {
   // One line a recommender.
-  static const std::vector<model::CatalogEntry> list = {};
+  // clang-format off
+  static const std::vector<model::CatalogEntry> list = {
+      cf::pop_entry(),
+      cf::bias_entry(),
+      cf::item_knn_entry(),
+      cf::ease_entry(),
+      cf::slim_entry(),
+      cf::multi_vae_entry(),
+      md_cvae_entry(),
+  };
+  // clang-format on
   return list;
 }
 

@@ -1,0 +1,74 @@
+#pragma once
+// What the collaborative models on ids know of people: the items they interacted with.
+
+#include <functional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "model/recommender.h"
+
+namespace kindred::cf {
+
+using data::Index;
+
+/// Each user's distinct items of the training part, ascending. Rows whose label is 0 are dropped
+/// where the data has labels: they say what somebody did not like.
+data::Csr positives(const data::Dataset& dataset);
+
+/// The users of each item, ascending; `items` is the number of rows of the answer.
+data::Csr transposed(const data::Csr& users, Index items);
+
+/// Rows as two tensors to be saved: `<name>.offsets` [rows + 1] int64, `<name>.items` [nnz] int32.
+model::NamedTensors csr_tensors(const std::string& name, const data::Csr& rows);
+/// Reads them back. Throws `bad_data` naming `where` when they do not fit together, hold an item
+/// outside `items`, or (where `count` is not negative) are not `count` rows.
+data::Csr read_csr(const model::NamedTensors& tensors, const std::string& name, Index items,
+                   int64_t count, const std::string& where);
+
+/// Throws `interrupted` naming `where` once a stop was asked for.
+void stop_if_asked(const std::stop_token& stop, const std::string& where);
+
+/// A recommender that reads what somebody interacted with: a query's history, or where that is
+/// empty the training items of its user, so that a person never seen is served from a history.
+class HistoryRecommender : public model::Recommender {
+ public:
+  int64_t item_count() const override { return static_cast<int64_t>(popularity_.size()); }
+  bool is_cold(Index item) const override { return popularity_.at(static_cast<size_t>(item)) == 0; }
+
+  /// The training interactions by user.
+  const data::Csr& interactions() const { return users_; }
+  /// Training users of each item [N].
+  const std::vector<int32_t>& popularity() const { return popularity_; }
+
+  /// The distinct items a query is scored from, ascending. Throws `internal` for an item or user
+  /// outside the model.
+  std::vector<Index> items_of(const model::Query& query) const;
+
+ protected:
+  HistoryRecommender() = default;
+  HistoryRecommender(data::Csr users, Index items);
+
+  void set_interactions(data::Csr users, Index items);
+
+  /// Writes into `out` [B, N] float, for each query in parallel, the sum of what `add(item, row)`
+  /// adds to a zeroed row [N] for each of the query's items.
+  void sum_rows(std::span<const model::Query> queries, torch::Tensor& out,
+                const std::function<void(Index item, float* row)>& add) const;
+
+ private:
+  data::Csr users_;
+  std::vector<int32_t> popularity_;
+};
+
+/// The items of queries as bags: ids of all queries one after another, and where each begins.
+struct ItemBags {
+  torch::Tensor items;    ///< [nnz] int64
+  torch::Tensor offsets;  ///< [B] int64, the start of each bag
+  torch::Tensor rows;     ///< [nnz] int64, the bag of each item
+};
+ItemBags item_bags(std::span<const std::vector<Index>> lists);
+
+}  // namespace kindred::cf

@@ -1,0 +1,59 @@
+#include "cf/pop.h"
+
+#include "cf/closed_form.h"
+
+namespace kindred::cf {
+
+Pop::Pop(const PopOptions&, const data::Dataset& dataset)
+    : counts_(torch::zeros({dataset.item_count()})) {}
+
+void Pop::solve(const data::Dataset& dataset, const std::stop_token&) {
+  const data::InteractionTable& train = dataset.part(data::Part::train);
+  counts_.zero_();
+  auto counts = counts_.accessor<float, 1>();
+  for (size_t row = 0; row < train.item.size(); ++row)
+    if (train.label.empty() || train.label[row] > 0.0f) counts[train.item[row]] += 1.0f;
+}
+
+model::Capabilities Pop::capabilities() const {
+  return {.scores = true, .scores_all = true, .represents = true};
+}
+
+torch::Tensor Pop::user_vectors(std::span<const model::Query> queries) {
+  return torch::ones({static_cast<int64_t>(queries.size()), 1});
+}
+
+torch::Tensor Pop::item_vectors() {
+  return counts_.unsqueeze(1);
+}
+
+bool Pop::is_cold(model::Index item) const {
+  return counts_.const_data_ptr<float>()[item] == 0.0f;
+}
+
+Json Pop::save(const std::filesystem::path& folder) const {
+  model::save_tensors(folder / "model.safetensors", {{"items.interactions", counts_}});
+  return {{"name", name()}};
+}
+
+namespace {
+
+std::unique_ptr<model::Method> create(const model::MethodContext& context) {
+  return closed_form<Pop, PopOptions>(context, "pop");
+}
+
+std::shared_ptr<model::Recommender> load(const model::SavedModel& saved) {
+  const std::string where = (saved.folder / "model.safetensors").string();
+  const std::array<int64_t, 1> shape{saved.items->size()};
+  const auto tensors = model::load_tensors(where);
+  return std::make_shared<Pop>(model::find_tensor(tensors, "items.interactions", shape, where));
+}
+
+}  // namespace
+
+model::CatalogEntry pop_entry() {
+  return {"pop", "the most interacted items, the same for everybody", create, load,
+          [] { return describe_options<PopOptions>(); }};
+}
+
+}  // namespace kindred::cf
