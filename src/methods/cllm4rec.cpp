@@ -104,11 +104,12 @@ class Cllm4Rec : public model::Method {
     Stage made;
     made.name = name;
     made.objectives = std::move(objectives);
-    made.alternation =
-        options_.alternate == "step" ? Alternation::step : Alternation::epoch;
+    made.alternation = options_.alternate == "step" ? Alternation::step : Alternation::epoch;
     made.train = train;
-    if (options_.dropout) made.training.push_back(parts_->backbone.get());
-    else made.modules.push_back(parts_->backbone.get());
+    if (options_.dropout)
+      made.training.push_back(parts_->backbone.get());
+    else
+      made.modules.push_back(parts_->backbone.get());
     if (parts_->trains_backbone()) {
       model::ParameterGroup group;
       for (const auto& parameter : parts_->backbone->named_parameters()) {
@@ -128,8 +129,7 @@ class Cllm4Rec : public model::Method {
   std::shared_ptr<ContentObjective> content(const TrainOptions& train, const char* name,
                                             bool regularised) {
     return std::make_shared<ContentObjective>(
-        parts_, corpus_,
-        Cllm4RecObjective::Options{name, train.batch_size, regularised});
+        parts_, corpus_, Cllm4RecObjective::Options{name, train.batch_size, regularised});
   }
 
   Stage pretraining() {
@@ -160,8 +160,7 @@ class Cllm4Rec : public model::Method {
   void report_cut(const char* stage, int64_t users) const {
     if (users == 0) return;
     log::warning(cat("cllm4rec: the histories of ", users, " of ", parts_->train.rows(),
-                     " users are longer than ", stage,
-                     " reads; their most recent items are kept"));
+                     " users are longer than ", stage, " reads; their most recent items are kept"));
   }
 
   model::MethodContext context_;
@@ -183,6 +182,8 @@ std::shared_ptr<model::Recommender> load_cllm4rec(const model::SavedModel& saved
   return std::make_shared<Cllm4RecRecommender>(load_parts(saved));
 }
 
-std::vector<OptionRow> describe_cllm4rec() { return describe_options<Cllm4RecOptions>(); }
+std::vector<OptionRow> describe_cllm4rec() {
+  return describe_options<Cllm4RecOptions>();
+}
 
 }  // namespace kindred::methods

@@ -67,7 +67,8 @@ data::Csr histories(const data::Dataset& data, std::span<const data::Part> parts
   for (const data::Part part : parts) {
     const data::InteractionTable& table = data.part(part);
     for (size_t row = 0; row < table.user.size(); ++row) {
-      events.push_back({table.user[row], table.item[row], table.time.empty() ? 0 : table.time[row]});
+      events.push_back(
+          {table.user[row], table.item[row], table.time.empty() ? 0 : table.time[row]});
     }
   }
   std::stable_sort(events.begin(), events.end(), [](const Event& a, const Event& b) {
@@ -92,8 +93,8 @@ data::Csr histories(const data::Dataset& data, std::span<const data::Part> parts
 Cllm4RecForms::Cllm4RecForms(const Cllm4RecPrompts& prompts,
                              const std::vector<std::string>& item_columns, prompt::Encode encoder)
     : encode(std::move(encoder)),
-      interactions(compile("interactions", prompts.interactions, encode,
-                           std::array{"user", "items"}, true)),
+      interactions(
+          compile("interactions", prompts.interactions, encode, std::array{"user", "items"}, true)),
       recommend(
           compile("recommend", prompts.recommend, encode, std::array{"user", "items"}, false)),
       review(compile("review", prompts.review, encode, std::array{"user", "item", "text"}, true)),

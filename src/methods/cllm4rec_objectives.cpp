@@ -17,7 +17,9 @@ torch::Tensor ints(const std::vector<int64_t>& values) {
   return torch::tensor(values, torch::kInt64);
 }
 
-torch::Tensor squared_norm(const torch::Tensor& rows) { return rows.square().sum(); }
+torch::Tensor squared_norm(const torch::Tensor& rows) {
+  return rows.square().sum();
+}
 
 // Sum over `rows` (with repetition) of ||learned - fixed||^2, the other side held constant.
 torch::Tensor squared_distance(model::Table& learned, const model::Table& fixed,
@@ -94,8 +96,8 @@ std::unique_ptr<model::Batch> Cllm4RecObjective::batch(int64_t epoch, int64_t st
   batch->prompts = prompt::collate(draft.prompts, slot_kinds, draft.read);
   batch->numbers = draft.numbers;
   batch->documents = draft.prompts.sequences();
-  const size_t labels = parts_->options.normalise == "token" ? draft.targets.size()
-                                                             : draft.numbers.size();
+  const size_t labels =
+      parts_->options.normalise == "token" ? draft.targets.size() : draft.numbers.size();
   batch->labels = std::max<double>(1.0, static_cast<double>(labels));
   batch->mr_users = ints(draft.mr_users);
   batch->mr_items = ints(draft.mr_items);
@@ -106,8 +108,7 @@ std::unique_ptr<model::Batch> Cllm4RecObjective::batch(int64_t epoch, int64_t st
 }
 
 model::LossParts Cllm4RecObjective::regularised(const torch::Tensor& nll,
-                                                const Cllm4RecBatch& batch,
-                                                Cllm4RecTables& learned,
+                                                const Cllm4RecBatch& batch, Cllm4RecTables& learned,
                                                 const Cllm4RecTables* fixed) const {
   const Cllm4RecOptions& o = parts_->options;
   model::LossParts parts{nll, batch.labels, {}};
@@ -120,9 +121,9 @@ model::LossParts Cllm4RecObjective::regularised(const torch::Tensor& nll,
     parts.shown.emplace_back("mr", weight * distance.item<double>() / batch.labels);
   }
   if (batch.prior_users.numel() + batch.prior_items.numel() > 0) {
-    parts.sum =
-        parts.sum + o.lambda_l / 2 * (squared_norm(learned.user.lookup(batch.prior_users)) +
-                                      squared_norm(learned.item.lookup(batch.prior_items)));
+    parts.sum = parts.sum + o.lambda_l / 2 *
+                                (squared_norm(learned.user.lookup(batch.prior_users)) +
+                                 squared_norm(learned.item.lookup(batch.prior_items)));
   }
   return parts;
 }
@@ -139,9 +140,7 @@ std::vector<Filling> Cllm4RecObjective::fillings(const prompt::Template& form, F
 
 ItemObjective::ItemObjective(std::shared_ptr<Cllm4RecParts> parts, Options options,
                              int64_t least_items)
-    : Cllm4RecObjective(parts, options,
-                        Visits(users_with(parts->train, least_items),
-                               {options.batch_size, parts->seed, options.name + ".users", {}})) {
+    : Cllm4RecObjective(parts, options, users_with(parts->train, least_items)) {
   if (parts_->options.sampled_items > 0) sampler_.emplace(sampling_weights(*parts_));
 }
 
@@ -156,8 +155,7 @@ void ItemObjective::regularise(Cllm4RecDraft& draft, Index user,
   }
 }
 
-void ItemObjective::finish(const Cllm4RecDraft& draft, Cllm4RecBatch& batch,
-                           Random& random) const {
+void ItemObjective::finish(const Cllm4RecDraft& draft, Cllm4RecBatch& batch, Random& random) const {
   batch.items = {ints(draft.target_rows), ints(draft.targets), torch::tensor(draft.counts)};
   if (sampler_) {
     batch.sample = sampler_->draw(parts_->options.sampled_items, batch.items, random);
@@ -171,9 +169,9 @@ model::LossParts ItemObjective::loss(const model::Batch& any) {
   const torch::Tensor hidden =
       prompt::read_hidden(batch.prompts, *parts_->backbone, vectors).to(torch::kFloat32);
   const torch::Tensor nll =
-      batch.sample ? prompt::sampled_item_cross_entropy_sum(hidden, learned.item, batch.items,
-                                                            *batch.sample)
-                   : prompt::item_cross_entropy_sum(hidden, learned.item.all(), batch.items);
+      batch.sample
+          ? prompt::sampled_item_cross_entropy_sum(hidden, learned.item, batch.items, *batch.sample)
+          : prompt::item_cross_entropy_sum(hidden, learned.item.all(), batch.items);
   return regularised(nll, batch, learned, parts_->content ? &*parts_->content : nullptr);
 }
 
@@ -239,10 +237,8 @@ void RecommendationObjective::add(Cllm4RecDraft& draft, int64_t number, Random& 
 
 ContentObjective::ContentObjective(std::shared_ptr<Cllm4RecParts> parts,
                                    std::shared_ptr<const ContentCorpus> corpus, Options options)
-    : Cllm4RecObjective(
-          parts, options,
-          Visits(all_documents(*corpus), {options.batch_size, parts->seed, options.name + ".texts",
-                                          text_lengths(*corpus, parts->options.bucket)})),
+    : Cllm4RecObjective(parts, options, all_documents(*corpus),
+                        text_lengths(*corpus, parts->options.bucket)),
       corpus_(std::move(corpus)) {}
 
 void ContentObjective::add(Cllm4RecDraft& draft, int64_t number, Random& /*random*/) const {

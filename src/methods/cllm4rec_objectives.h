@@ -27,9 +27,9 @@ class Cllm4RecBatch : public model::Batch {
   prompt::ItemTargets items;                 ///< L-step, rec-step: targets among items
   std::optional<prompt::ItemSample> sample;  ///< for the sampled softmax
   torch::Tensor words;                       ///< C-step: [R] vocabulary ids predicted
-  torch::Tensor mr_users, mr_items;        ///< rows of the mutual regularisation, with repetition
-  torch::Tensor prior_users, prior_items;  ///< rows of the prior (empty without lambda_l)
-  std::vector<int64_t> numbers;            ///< users or documents of the batch
+  torch::Tensor mr_users, mr_items;          ///< rows of the mutual regularisation, with repetition
+  torch::Tensor prior_users, prior_items;    ///< rows of the prior (empty without lambda_l)
+  std::vector<int64_t> numbers;              ///< users or documents of the batch
   int64_t documents = 0;
   double labels = 1;
 };
@@ -37,9 +37,9 @@ class Cllm4RecBatch : public model::Batch {
 /// What a batch is built up from, document by document, without any model.
 struct Cllm4RecDraft {
   prompt::PackedPrompts prompts;
-  std::vector<int64_t> read;                     // packed positions
-  std::vector<int64_t> target_rows, targets;     // pairs
-  std::vector<float> counts;                     // targets of each row read
+  std::vector<int64_t> read;                  // packed positions
+  std::vector<int64_t> target_rows, targets;  // pairs
+  std::vector<float> counts;                  // targets of each row read
   std::vector<int64_t> mr_users, mr_items, prior_users, prior_items;
   std::vector<int64_t> numbers;
 };
@@ -57,8 +57,12 @@ class Cllm4RecObjective : public model::Objective {
   std::unique_ptr<model::Batch> batch(int64_t epoch, int64_t step) const override;
 
  protected:
-  Cllm4RecObjective(std::shared_ptr<Cllm4RecParts> parts, Options options, Visits visits)
-      : parts_(std::move(parts)), options_(std::move(options)), visits_(std::move(visits)) {}
+  Cllm4RecObjective(std::shared_ptr<Cllm4RecParts> parts, Options options,
+                    std::vector<int64_t> documents, std::vector<int32_t> lengths = {})
+      : parts_(std::move(parts)),
+        options_(std::move(options)),
+        visits_(std::move(documents), {options_.batch_size, parts_->seed, options_.name + ".visits",
+                                       std::move(lengths)}) {}
 
   /// Adds one user or document to the draft.
   virtual void add(Cllm4RecDraft& draft, int64_t number, Random& random) const = 0;
@@ -122,12 +126,12 @@ class RecommendationObjective : public ItemObjective {
   int64_t room_ = 0, cut_ = 0;
 };
 
-/// The content LLM, eq. 5 (warm-up) and eq. 8 (C-step): words of texts are predicted and the content
-/// tables learn.
+/// The content LLM, eq. 5 (warm-up) and eq. 8 (C-step): words of texts are predicted and the
+/// content tables learn.
 class ContentObjective : public Cllm4RecObjective {
  public:
-  ContentObjective(std::shared_ptr<Cllm4RecParts> parts, std::shared_ptr<const ContentCorpus> corpus,
-                   Options options);
+  ContentObjective(std::shared_ptr<Cllm4RecParts> parts,
+                   std::shared_ptr<const ContentCorpus> corpus, Options options);
   model::LossParts loss(const model::Batch& batch) override;
 
  protected:

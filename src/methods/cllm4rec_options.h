@@ -18,7 +18,8 @@ struct Cllm4RecPrompts {
 
   template <class V>
   void visit(V& v) {
-    v("interactions", interactions, "document of a user's interactions; `<items>` is its main text");
+    v("interactions", interactions,
+      "document of a user's interactions; `<items>` is its main text");
     v("review", review, "document of a review; `<text>` is its main text");
     v("item_text", item_text, "document of an item's text; `<column>` names the text");
     v("user_text", user_text, "document of a user's text");
@@ -68,8 +69,8 @@ struct Cllm4RecOptions {
       "one-pass over the recommendation prompt (RecLLM), next-item softmax of the pretrained "
       "model (LLM-PreRec, no finetuning), or autoregressive generation of the list",
       Choices{{"one-pass", "next-item", "autoregressive"}});
-    v("lambda_c", lambda_c, "precision of the content prior, eq. 2: weight of mutual regularisation",
-      Bounds{0});
+    v("lambda_c", lambda_c,
+      "precision of the content prior, eq. 2: weight of mutual regularisation", Bounds{0});
     v("lambda_l", lambda_l, "precision of the collaborative prior, eq. 1", Bounds{0});
     v("mr", mr,
       "mutual regularisation: paper is lambda_c/2 times the squared distance inside the document's "
@@ -89,8 +90,7 @@ struct Cllm4RecOptions {
     v("mask_share", mask_share, "share of a user's items held out of the finetuning prompt, p_m",
       Bounds{0, 1});
     v("reorder", reorder, "stochastic reordering of items, in both stages; off is LLM-FixOrd");
-    v("reorder_pretrain", reorder_pretrain,
-      "reordering also in pretraining (off: released code)");
+    v("reorder_pretrain", reorder_pretrain, "reordering also in pretraining (off: released code)");
     v("first_token", first_token,
       "the first word or item of a main text is predicted too (eqs. 4, 5; off: released code)");
     v("eval_history", eval_history, "history of known users at test: train+val or train",

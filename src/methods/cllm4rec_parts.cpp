@@ -59,8 +59,8 @@ void copy_backbone(const fs::path& from, const fs::path& to, bool weights) {
   for (const fs::directory_entry& entry : fs::directory_iterator(from)) {
     if (!entry.is_regular_file() || !belongs(entry.path())) continue;
     const std::string name = entry.path().filename().string();
-    const bool weight = name.ends_with(".safetensors") || name.ends_with(".bin") ||
-                        name.ends_with(".index.json");
+    const bool weight =
+        name.ends_with(".safetensors") || name.ends_with(".bin") || name.ends_with(".index.json");
     if (weight && !weights) continue;
     const fs::path target = to / name;
     std::error_code failed;
@@ -84,8 +84,7 @@ data::Csr find_csr(const model::NamedTensors& tensors, const std::string& name, 
   const int64_t offsets_shape[] = {users + 1}, any[] = {-1};
   const auto offsets =
       model::find_tensor(tensors, name + ".offsets", offsets_shape, where).to(torch::kInt64);
-  const auto columns =
-      model::find_tensor(tensors, name + ".items", any, where).to(torch::kInt32);
+  const auto columns = model::find_tensor(tensors, name + ".items", any, where).to(torch::kInt32);
   data::Csr csr;
   csr.offsets.assign(offsets.data_ptr<int64_t>(), offsets.data_ptr<int64_t>() + offsets.numel());
   csr.columns.assign(columns.data_ptr<int32_t>(), columns.data_ptr<int32_t>() + columns.numel());
@@ -188,8 +187,8 @@ std::shared_ptr<Cllm4RecParts> load_parts(const model::SavedModel& saved) {
   parts->device = saved.device;
   parts->backbone_folder = saved.folder / backbone_name;
   parts->backbone = lm::load_causal_lm(
-      parts->backbone_folder, {.precision = saved.precision, .trainable = false,
-                               .device = saved.device});
+      parts->backbone_folder,
+      {.precision = saved.precision, .trainable = false, .device = saved.device});
   parts->backbone->eval();
   parts->forms =
       std::make_unique<Cllm4RecForms>(worded(parts->options), std::vector<std::string>{"text"},
@@ -197,8 +196,8 @@ std::shared_ptr<Cllm4RecParts> load_parts(const model::SavedModel& saved) {
   const int64_t users = saved.users->size(), items = saved.items->size();
   const auto table = [&](const std::string& name, int64_t rows) {
     const int64_t shape[] = {rows, parts->backbone->hidden_size()};
-    return model::Table(name, model::find_tensor(tensors, name, shape, where)
-                                  .to(saved.device, torch::kFloat32));
+    return model::Table(
+        name, model::find_tensor(tensors, name, shape, where).to(saved.device, torch::kFloat32));
   };
   const auto tables = [&](const std::string& kind) {
     return Cllm4RecTables{table("users." + kind, users), table("items." + kind, items)};

@@ -38,9 +38,9 @@ struct Cllm4RecParts {
   std::shared_ptr<lm::CausalLM> backbone;
   std::unique_ptr<Cllm4RecForms> forms;
   std::optional<Cllm4RecTables> collaborative, content;
-  data::Csr train, valid;              ///< items of each user, oldest first
+  data::Csr train, valid;                                 ///< items of each user, oldest first
   std::vector<uint8_t> user_documented, item_documented;  ///< mentioned by a text of the corpus
-  std::vector<uint8_t> item_cold;      ///< no training interaction
+  std::vector<uint8_t> item_cold;                         ///< no training interaction
 
   data::Index users() const { return static_cast<data::Index>(collaborative->user.rows()); }
   data::Index items() const { return static_cast<data::Index>(collaborative->item.rows()); }

@@ -1,6 +1,6 @@
 #pragma once
-// Recommending with CLLM4Rec, three ways: one pass over the recommendation prompt (section 3.5), the
-// pretrained model's next-item softmax (LLM-PreRec), and autoregressive generation of the list.
+// Recommending with CLLM4Rec, three ways: one pass over the recommendation prompt (section 3.5),
+// the pretrained model's next-item softmax (LLM-PreRec), and autoregressive generation of the list.
 
 #include <memory>
 #include <span>
@@ -12,8 +12,8 @@
 
 namespace kindred::methods {
 
-/// The recommender of all CLLM4Rec variants. Query vectors are the hidden states at the prompt's last
-/// token, item vectors Z^{l,v}: the score is the logit of the item softmax. [B, D], [J, D]
+/// The recommender of all CLLM4Rec variants. Query vectors are the hidden states at the prompt's
+/// last token, item vectors Z^{l,v}: the score is the logit of the item softmax. [B, D], [J, D]
 class Cllm4RecRecommender : public model::Recommender {
  public:
   explicit Cllm4RecRecommender(std::shared_ptr<Cllm4RecParts> parts);

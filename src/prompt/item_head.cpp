@@ -9,7 +9,6 @@
 namespace kindred::prompt {
 namespace {
 
-
 // Logits held at a time: 4 Mi floats stay near the cache and bound the memory for any catalogue.
 constexpr int64_t logits_at_a_time = int64_t{1} << 22;
 
@@ -30,8 +29,8 @@ struct FullSoftmax {
     torch::Tensor logits = torch::mm(h, table.t());
     const torch::Tensor normaliser = torch::logsumexp(logits, 1);
     const torch::Tensor hits = logits.index({r, t});
-    const double loss = ((weight * normaliser).sum(torch::kFloat64) - hits.sum(torch::kFloat64))
-                            .item<double>();
+    const double loss =
+        ((weight * normaliser).sum(torch::kFloat64) - hits.sum(torch::kFloat64)).item<double>();
     if (!grad_hidden.defined()) return loss;
     // d loss / d logits = counts * softmax - targets
     logits.sub_(normaliser.unsqueeze(1)).exp_().mul_(weight.unsqueeze(1));
@@ -53,7 +52,8 @@ class ItemCrossEntropy : public torch::autograd::Function<ItemCrossEntropy> {
       softmax.grad_hidden = torch::empty_like(hidden);
       softmax.grad_table = torch::zeros_like(table);
     }
-    const int64_t step = std::max<int64_t>(1, logits_at_a_time / std::max<int64_t>(1, table.size(0)));
+    const int64_t step =
+        std::max<int64_t>(1, logits_at_a_time / std::max<int64_t>(1, table.size(0)));
     double loss = 0;
     for (int64_t begin = 0; begin < hidden.size(0); begin += step) {
       loss += softmax.block(begin, std::min(begin + step, hidden.size(0)));
@@ -97,10 +97,9 @@ torch::Tensor sampled_item_cross_entropy_sum(const torch::Tensor& hidden, model:
                                              const ItemTargets& targets, const ItemSample& sample) {
   const int64_t pairs = targets.items.size(0);
   const torch::Tensor vectors = table.lookup(torch::cat({targets.items, sample.items}));
-  const torch::Tensor own = vectors.slice(0, 0, pairs);                    // [P, D]
-  const torch::Tensor hits =
-      (hidden.index_select(0, targets.rows) * own).sum(1);                 // [P]
-  torch::Tensor others = torch::mm(hidden, vectors.slice(0, pairs).t()) -  // [R, S]
+  const torch::Tensor own = vectors.slice(0, 0, pairs);                            // [P, D]
+  const torch::Tensor hits = (hidden.index_select(0, targets.rows) * own).sum(1);  // [P]
+  torch::Tensor others = torch::mm(hidden, vectors.slice(0, pairs).t()) -          // [R, S]
                          sample.log_expected.unsqueeze(0);
   if (sample.hit_rows.numel() > 0) {
     torch::Tensor mask = torch::zeros_like(others, torch::kBool);
@@ -108,11 +107,12 @@ torch::Tensor sampled_item_cross_entropy_sum(const torch::Tensor& hidden, model:
     others = others.masked_fill(mask, -std::numeric_limits<float>::infinity());
   }
   const torch::Tensor top = std::get<0>(others.detach().max(1)).clamp_min(-1e30);
-  const torch::Tensor shift =
-      top.scatter_reduce(0, targets.rows, hits.detach(), "amax");          // [R]
+  const torch::Tensor shift = top.scatter_reduce(0, targets.rows, hits.detach(), "amax");  // [R]
   const torch::Tensor sum =
-      (others - shift.unsqueeze(1)).exp().sum(1).index_add(
-          0, targets.rows, (hits - shift.index_select(0, targets.rows)).exp());
+      (others - shift.unsqueeze(1))
+          .exp()
+          .sum(1)
+          .index_add(0, targets.rows, (hits - shift.index_select(0, targets.rows)).exp());
   return (targets.counts * (sum.log() + shift)).sum() - hits.sum();
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// The answer that is a distribution over items: softmax(h Z^T) with the head tied to the item table.
-// Legend: R hidden rows, D dimensions, N items, P (row, target) pairs, S sampled items.
+// The answer that is a distribution over items: softmax(h Z^T) with the head tied to the item
+// table. Legend: R hidden rows, D dimensions, N items, P (row, target) pairs, S sampled items.
 
 #include <torch/torch.h>
 
@@ -36,8 +36,9 @@ struct ItemSample {
 };
 
 /// The same loss with the softmax's normaliser estimated from a sample: a row's own targets count
-/// exactly, the others through exp(logit) / (S q), so the normaliser (not its logarithm) is unbiased
-/// and the loss tends to the full one as S grows. Only the touched rows of the table get gradients.
+/// exactly, the others through exp(logit) / (S q), so the normaliser (not its logarithm) is
+/// unbiased and the loss tends to the full one as S grows. Only the touched rows of the table get
+/// gradients.
 torch::Tensor sampled_item_cross_entropy_sum(const torch::Tensor& hidden, model::Table& table,
                                              const ItemTargets& targets, const ItemSample& sample);
 

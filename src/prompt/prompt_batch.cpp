@@ -14,8 +14,7 @@ torch::Tensor as_tensor(const std::vector<int64_t>& values) {
 
 }  // namespace
 
-int64_t PackedPrompts::add(const Template& form, std::span<const Filling> fillings,
-                           int64_t limit) {
+int64_t PackedPrompts::add(const Template& form, std::span<const Filling> fillings, int64_t limit) {
   check(fillings.size() == form.slots().size(), "one filling a slot");
   if (form.fixed_length() > limit) {
     throw Error(Exit::config, cat("prompt '", form.text(), "'"),

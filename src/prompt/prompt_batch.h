@@ -35,8 +35,8 @@ class PackedPrompts {
 
   int64_t sequences() const { return static_cast<int64_t>(offsets_.size()) - 1; }
   int64_t tokens() const { return offsets_.back(); }
-  const std::vector<int32_t>& ids() const { return ids_; }      ///< [T]
-  const std::vector<int>& kinds() const { return kinds_; }      ///< [T], word or a slot kind
+  const std::vector<int32_t>& ids() const { return ids_; }          ///< [T]
+  const std::vector<int>& kinds() const { return kinds_; }          ///< [T], word or a slot kind
   const std::vector<int64_t>& offsets() const { return offsets_; }  ///< [S + 1]
 
  private:
@@ -67,8 +67,8 @@ PromptBatch collate(const PackedPrompts& prompts, int kinds, std::span<const int
 /// The packed positions of each sequence's last token: where a one-step answer is read.
 std::vector<int64_t> last_positions(const PackedPrompts& prompts);
 
-/// What the backbone reads -> [T, D], differentiable in the slot vectors (and in the vocabulary where
-/// the backbone trains). `vectors` are by kind.
+/// What the backbone reads -> [T, D], differentiable in the slot vectors (and in the vocabulary
+/// where the backbone trains). `vectors` are by kind.
 torch::Tensor embeddings(const PromptBatch& batch, lm::CausalLM& backbone,
                          std::span<const SlotVectors> vectors);
 
@@ -76,7 +76,8 @@ torch::Tensor embeddings(const PromptBatch& batch, lm::CausalLM& backbone,
 torch::Tensor read_hidden(const PromptBatch& batch, lm::CausalLM& backbone,
                           std::span<const SlotVectors> vectors);
 
-/// The vocabulary extended by users and items (section 3.2.1 of CLLM4Rec): `<user_i>` is token V + i,
+/// The vocabulary extended by users and items (section 3.2.1 of CLLM4Rec): `<user_i>` is token V +
+/// i,
 /// `<item_j>` is V + I + j. Kinds are 0 for users, 1 for items.
 struct ExtendedVocabulary {
   int64_t words = 0;  ///< V

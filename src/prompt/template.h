@@ -71,9 +71,7 @@ class Template {
   /// Tokens that are always there: hard segments and single slots.
   int64_t fixed_length() const { return fixed_length_; }
   /// How many entries the growing slot may have in a sequence of `limit` tokens (0 when none fit).
-  int64_t room(int64_t limit) const {
-    return limit > fixed_length_ ? limit - fixed_length_ : 0;
-  }
+  int64_t room(int64_t limit) const { return limit > fixed_length_ ? limit - fixed_length_ : 0; }
   /// Whether the words slot's text is tokenised with a space in front.
   bool words_take_space() const;
 
