@@ -56,6 +56,7 @@ bool belongs(const fs::path& file) {
 
 void copy_backbone(const fs::path& from, const fs::path& to, bool weights) {
   fs::create_directories(to);
+  if (fs::equivalent(from, to)) return;  // saved where it was loaded from
   for (const fs::directory_entry& entry : fs::directory_iterator(from)) {
     if (!entry.is_regular_file() || !belongs(entry.path())) continue;
     const std::string name = entry.path().filename().string();
