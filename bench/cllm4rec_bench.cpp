@@ -1,0 +1,233 @@
+// Seconds a step of CLLM4Rec takes, on batches that are also written out for the plain PyTorch twin
+// (cllm4rec_twin.py). Driver: cllm4rec.sh.
+//
+//   cllm4rec_bench PREPARED TOKENIZER OUT [steps] [adam] [precision]
+
+#include <sys/resource.h>
+#include <torch/torch.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/json.h"
+#include "core/strings.h"
+#include "data/dataset.h"
+#include "methods/cllm4rec_objectives.h"
+#include "methods/cllm4rec_recommender.h"
+#include "train/optimizer.h"
+
+namespace kindred::bench {
+namespace {
+
+using methods::Cllm4RecBatch;
+using methods::Cllm4RecObjective;
+
+struct Arguments {
+  fs::path data, tokenizer, out;
+  int64_t steps = 4;
+  std::string adam = "lazy", precision = "fp32";
+};
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+// GPT-2 small with random weights and no dropout, and the tokenizer's files.
+fs::path make_backbone(const Arguments& arguments) {
+  const fs::path folder = arguments.out / "backbone";
+  if (fs::exists(folder / "model.safetensors")) return folder;
+  fs::create_directories(folder);
+  const Json config = {{"model_type", "gpt2"},  {"architectures", {"GPT2LMHeadModel"}},
+                       {"vocab_size", 50257},   {"n_positions", 1024},
+                       {"n_embd", 768},         {"n_layer", 12},
+                       {"n_head", 12},          {"activation_function", "gelu_new"},
+                       {"attn_pdrop", 0.0},     {"embd_pdrop", 0.0},
+                       {"resid_pdrop", 0.0},    {"layer_norm_epsilon", 1e-5},
+                       {"bos_token_id", 50256}, {"eos_token_id", 50256}};
+  const auto model = lm::make_causal_lm(config, 1);
+  lm::save_causal_lm(*model, folder);
+  for (const char* file : {"vocab.json", "merges.txt"}) {
+    fs::copy_file(arguments.tokenizer / file, folder / file, fs::copy_options::overwrite_existing);
+  }
+  return folder;
+}
+
+// A batch for the twin: per document its prompt, its main text (targets), in extended ids.
+Json written(const Cllm4RecBatch& batch, const methods::Cllm4RecParts& parts) {
+  const prompt::ExtendedVocabulary vocabulary{parts.backbone->vocab_size(), parts.users(),
+                                              parts.items()};
+  const torch::Tensor ids =
+      torch::cat({batch.prompts.words, batch.prompts.slots[0] + vocabulary.user(0),
+                  batch.prompts.slots[1] + vocabulary.item(0)})
+          .index_select(0, batch.prompts.order);
+  const int64_t* id = ids.data_ptr<int64_t>();
+  const bool words = batch.words.defined();
+  const torch::Tensor targets = words ? batch.words : batch.items.items;
+  const int64_t* target = targets.data_ptr<int64_t>();
+  const int64_t* read = batch.prompts.read.data_ptr<int64_t>();
+  Json documents = Json::array();
+  int64_t r = 0, p = 0;
+  for (size_t s = 0; s + 1 < batch.prompts.offsets.size(); ++s) {
+    const int64_t begin = batch.prompts.offsets[s], end = batch.prompts.offsets[s + 1];
+    Json document = {{"prompt", Json::array()}, {"targets", Json::array()}};
+    for (int64_t t = begin; t <= read[r]; ++t) document["prompt"].push_back(id[t]);
+    while (r < batch.prompts.read.numel() && read[r] < end) {
+      const int64_t count = words ? 1 : batch.items.counts[r].item<int64_t>();
+      for (int64_t k = 0; k < count; ++k) document["targets"].push_back(target[p++]);
+      ++r;
+    }
+    documents.push_back(std::move(document));
+  }
+  const auto list = [](const torch::Tensor& rows) {
+    return std::vector<int64_t>(rows.data_ptr<int64_t>(), rows.data_ptr<int64_t>() + rows.numel());
+  };
+  return {
+      {"documents", documents}, {"users", list(batch.mr_users)}, {"items", list(batch.mr_items)}};
+}
+
+// Times `steps` optimiser steps (batch making included) after one that warms up.
+Json time_steps(Cllm4RecObjective& objective, methods::Cllm4RecParts& parts,
+                const Arguments& arguments, Json& batches) {
+  model::Stage stage;
+  stage.train.adam = arguments.adam;
+  for (auto* tables : {&*parts.collaborative, &*parts.content}) {
+    stage.tables.insert(stage.tables.end(), {&tables->user, &tables->item});
+  }
+  std::vector<torch::Tensor> before;
+  for (const model::Table* table : stage.tables) before.push_back(table->weight().clone());
+  train::Optimizer optimizer(stage);
+  const model::TrainedTables scope(stage.tables);
+  Json result = {{"name", objective.name()}, {"steps_an_epoch", objective.steps(0)}};
+  double total = 0;
+  int64_t tokens = 0;
+  for (int64_t step = -1; step < arguments.steps; ++step) {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto batch = objective.batch(0, std::max<int64_t>(step, 0));
+    optimizer.clear();
+    const model::LossParts loss = objective.loss(*batch);
+    (loss.sum / loss.count).backward();
+    optimizer.collect();
+    optimizer.step(1e-3);
+    const double elapsed = seconds_since(begin);
+    const auto& ours = static_cast<const Cllm4RecBatch&>(*batch);
+    if (step < 0) {
+      result["first_loss"] = loss.sum.item<double>() / loss.count;
+      continue;
+    }
+    total += elapsed;
+    tokens += ours.prompts.tokens();
+    batches[objective.name()].push_back(written(ours, parts));
+  }
+  result["seconds"] = total / static_cast<double>(arguments.steps);
+  result["tokens"] = tokens / arguments.steps;
+  for (size_t t = 0; t < before.size(); ++t) {  // every kind starts from the same tables
+    stage.tables[t]->mutable_weight().copy_(before[t]);
+  }
+  std::cerr << result.dump() << "\n";
+  return result;
+}
+
+Json time_prediction(const std::shared_ptr<methods::Cllm4RecParts>& parts, Json& batches) {
+  methods::Cllm4RecRecommender recommender(parts);
+  std::vector<model::Query> queries(256);
+  Json documents = Json::array();
+  const prompt::ExtendedVocabulary vocabulary{parts->backbone->vocab_size(), parts->users(),
+                                              parts->items()};
+  for (size_t q = 0; q < queries.size(); ++q) {
+    const auto user = static_cast<data::Index>(q % static_cast<size_t>(parts->users()));
+    queries[q].user = user;
+    std::vector<data::Index> items(parts->train.row(user).begin(), parts->train.row(user).end());
+    items.insert(items.end(), parts->valid.row(user).begin(), parts->valid.row(user).end());
+    prompt::PackedPrompts packed;
+    packed.add(parts->forms->recommend, std::vector<prompt::Filling>{{&user, 1}, items},
+               parts->backbone->context());
+    documents.push_back({{"prompt", vocabulary.ids(packed)}, {"targets", Json::array()}});
+  }
+  batches["prediction"].push_back({{"documents", documents}});
+  double best = 1e30;
+  for (int repeat = 0; repeat < 3; ++repeat) {
+    const auto begin = std::chrono::steady_clock::now();
+    recommender.top({.queries = queries, .k = 20, .masked = {}, .tie_ranks = {}, .among = {}});
+    best = std::min(best, seconds_since(begin));
+  }
+  Json result = {{"name", "prediction"}, {"seconds", best}, {"users", queries.size()}};
+  // The three ways, in milliseconds a user.
+  Json ways = Json::object();
+  for (const char* way : {"one-pass", "next-item", "autoregressive"}) {
+    parts->options.predict = way;
+    const size_t some = std::string(way) == "autoregressive" ? 8 : 256;
+    const std::span<const model::Query> asked(queries.data(), some);
+    const auto begin = std::chrono::steady_clock::now();
+    recommender.top({.queries = asked, .k = 20, .masked = {}, .tie_ranks = {}, .among = {}});
+    ways[way] = 1000 * seconds_since(begin) / static_cast<double>(some);
+  }
+  result["ms_a_user"] = ways;
+  std::cerr << result.dump() << "\n";
+  return result;
+}
+
+int run(const Arguments& arguments) {
+  fs::create_directories(arguments.out);
+  model::MethodContext context;
+  context.data = data::load_dataset(arguments.data);
+  context.backbone.path = make_backbone(arguments).string();
+  context.backbone.precision = arguments.precision;
+  methods::Cllm4RecOptions options;
+  options.dropout = false;
+  const auto parts = methods::make_parts(options, context);
+  parts->backbone->eval();
+  const auto corpus =
+      std::make_shared<methods::ContentCorpus>(context.data, options, *parts->forms);
+  parts->user_documented = corpus->user_documented();
+  parts->item_documented = corpus->item_documented();
+  methods::save_parts(*parts, arguments.out);
+
+  Json batches = Json::object(), kinds = Json::array();
+  methods::CollaborativeObjective collaborative(parts, 20);
+  kinds.push_back(time_steps(collaborative, *parts, arguments, batches));
+  methods::RecommendationObjective recommendation(parts, 20);
+  kinds.push_back(time_steps(recommendation, *parts, arguments, batches));
+  methods::ContentObjective content(parts, corpus, {"content", 20, true});
+  kinds.push_back(time_steps(content, *parts, arguments, batches));
+  parts->options.bucket = true;
+  methods::ContentObjective sorted(parts, corpus, {"content-sorted", 20, true});
+  kinds.push_back(time_steps(sorted, *parts, arguments, batches));
+  kinds.push_back(time_prediction(parts, batches));
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const Json result = {{"precision", arguments.precision},
+                       {"adam", arguments.adam},
+                       {"threads", torch::get_num_threads()},
+                       {"kinds", kinds},
+                       {"peak_mb", usage.ru_maxrss / 1024}};
+  write_file(arguments.out / "batches.json", batches.dump());
+  write_file(arguments.out / cat("ours-", arguments.precision, "-", arguments.adam, ".json"),
+             result.dump(1) + "\n");
+  return 0;
+}
+
+}  // namespace
+}  // namespace kindred::bench
+
+int main(int argc, char** argv) {
+  if (argc < 4) {
+    std::cerr << "usage: cllm4rec_bench PREPARED TOKENIZER OUT [steps] [adam] [precision]\n";
+    return 2;
+  }
+  kindred::bench::Arguments arguments{argv[1], argv[2], argv[3]};
+  if (argc > 4) arguments.steps = std::atoll(argv[4]);
+  if (argc > 5) arguments.adam = argv[5];
+  if (argc > 6) arguments.precision = argv[6];
+  torch::set_num_threads(std::getenv("OMP_NUM_THREADS") ? std::atoi(std::getenv("OMP_NUM_THREADS"))
+                                                        : 2);
+  try {
+    return kindred::bench::run(arguments);
+  } catch (const kindred::Error& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return static_cast<int>(error.code());
+  }
+}

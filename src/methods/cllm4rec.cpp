@@ -1,0 +1,189 @@
+#include "methods/cllm4rec.h"
+
+#include <string>
+#include <utility>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "core/strings.h"
+#include "methods/cllm4rec_objectives.h"
+#include "methods/cllm4rec_parts.h"
+#include "methods/cllm4rec_recommender.h"
+
+namespace kindred::methods {
+namespace {
+
+using model::Alternation;
+using model::Stage;
+using model::TrainOptions;
+
+constexpr const char* selection = "truncated-recall@20+truncated-recall@40+ndcg@100";
+
+TrainOptions defaults(int64_t epochs, double learning_rate, bool selected) {
+  TrainOptions train;
+  train.epochs = epochs;
+  train.batch_size = 20;
+  train.learning_rate = learning_rate;
+  train.evaluate_every = selected ? 1 : 0;
+  if (selected) train.select = selection;
+  return train;
+}
+
+Cllm4RecOptions method_options(const model::MethodContext& context) {
+  const Json given = context.options.is_null() ? Json::object() : context.options;
+  if (context.problems == nullptr) return read_options<Cllm4RecOptions>(given, "cllm4rec");
+  return read_options<Cllm4RecOptions>(given, "cllm4rec", *context.problems);
+}
+
+class Cllm4Rec : public model::Method {
+ public:
+  explicit Cllm4Rec(const model::MethodContext& context)
+      : context_(context),
+        options_(method_options(context)),
+        finetunes_(options_.predict == "one-pass") {
+    std::vector<std::string> names;
+    if (options_.content) names.emplace_back("warmup");
+    names.emplace_back("pretrain");
+    if (finetunes_) names.emplace_back("finetune");
+    model::check_stage_names(context_, names);
+    warmup_ = model::stage_options(context_, "warmup", defaults(10, 1e-3, false));
+    pretrain_ = model::stage_options(context_, "pretrain", defaults(100, 1e-3, !finetunes_));
+    finetune_ = model::stage_options(context_, "finetune", defaults(150, 1e-4, true));
+  }
+
+  std::shared_ptr<model::Recommender> recommender() override {
+    build();
+    return recommender_;
+  }
+
+  std::vector<Stage> stages() override {
+    build();
+    std::vector<Stage> stages;
+    if (options_.content) {
+      stages.push_back(stage("warmup", warmup_, {content(warmup_, "warmup", false)}));
+      trains(stages.back(), *parts_->content);
+    }
+    stages.push_back(pretraining());
+    if (finetunes_) stages.push_back(finetuning());
+    return stages;
+  }
+
+  Json resolved_options() const override { return write_options(options_); }
+  Json resolved_stages() const override {
+    Json stages = Json::object();
+    if (options_.content) stages["warmup"] = write_options(warmup_);
+    stages["pretrain"] = write_options(pretrain_);
+    if (finetunes_) stages["finetune"] = write_options(finetune_);
+    return stages;
+  }
+
+ private:
+  // The backbone is loaded when it is first needed, so that a wrong recipe fails before that.
+  void build() {
+    if (parts_) return;
+    if (context_.backbone.path.empty()) {
+      throw Error(Exit::config, "backbone.path",
+                  "got nothing, expected a Hugging Face folder of a decoder language model");
+    }
+    parts_ = make_parts(options_, context_);
+    if (options_.content) {
+      corpus_ = std::make_shared<ContentCorpus>(context_.data, options_, *parts_->forms);
+      if (corpus_->size() == 0) {
+        throw Error(Exit::config, "cllm4rec.content",
+                    "got true, expected reviews, item texts or user texts in the dataset; set it "
+                    "to false to train without texts (LLM-CF)");
+      }
+      parts_->user_documented = corpus_->user_documented();
+      parts_->item_documented = corpus_->item_documented();
+    }
+    recommender_ = std::make_shared<Cllm4RecRecommender>(parts_);
+  }
+
+  Stage stage(const std::string& name, const TrainOptions& train,
+              std::vector<std::shared_ptr<model::Objective>> objectives) {
+    Stage made;
+    made.name = name;
+    made.objectives = std::move(objectives);
+    made.alternation = options_.alternate == "step" ? Alternation::step : Alternation::epoch;
+    made.train = train;
+    if (options_.dropout)
+      made.training.push_back(parts_->backbone.get());
+    else
+      made.modules.push_back(parts_->backbone.get());
+    if (parts_->trains_backbone()) {
+      model::ParameterGroup group;
+      for (const auto& parameter : parts_->backbone->named_parameters()) {
+        group.parameters.emplace_back(parameter.key(), parameter.value());
+      }
+      made.parameters.push_back(std::move(group));
+    }
+    made.refresh = [recommender = recommender_] { recommender->refresh(); };
+    return made;
+  }
+
+  static void trains(Stage& stage, Cllm4RecTables& tables) {
+    stage.tables.push_back(&tables.user);
+    stage.tables.push_back(&tables.item);
+  }
+
+  std::shared_ptr<ContentObjective> content(const TrainOptions& train, const char* name,
+                                            bool regularised) {
+    return std::make_shared<ContentObjective>(
+        parts_, corpus_, Cllm4RecObjective::Options{name, train.batch_size, regularised});
+  }
+
+  Stage pretraining() {
+    const auto collaborative =
+        std::make_shared<CollaborativeObjective>(parts_, pretrain_.batch_size);
+    report_cut("pretraining", collaborative->cut_histories());
+    std::vector<std::shared_ptr<model::Objective>> objectives{collaborative};
+    if (options_.content) objectives.push_back(content(pretrain_, "content", true));
+    Stage made = stage("pretrain", pretrain_, std::move(objectives));
+    trains(made, *parts_->collaborative);
+    if (options_.content) trains(made, *parts_->content);
+    return made;
+  }
+
+  Stage finetuning() {
+    const auto recommendation =
+        std::make_shared<RecommendationObjective>(parts_, finetune_.batch_size);
+    report_cut("finetuning", recommendation->cut_histories());
+    const bool alternate = options_.content && options_.finetune_content == "alternate";
+    std::vector<std::shared_ptr<model::Objective>> objectives{recommendation};
+    if (alternate) objectives.push_back(content(finetune_, "content", true));
+    Stage made = stage("finetune", finetune_, std::move(objectives));
+    trains(made, *parts_->collaborative);
+    if (alternate) trains(made, *parts_->content);
+    return made;
+  }
+
+  void report_cut(const char* stage, int64_t users) const {
+    if (users == 0) return;
+    log::warning(cat("cllm4rec: the histories of ", users, " of ", parts_->train.rows(),
+                     " users are longer than ", stage, " reads; their most recent items are kept"));
+  }
+
+  model::MethodContext context_;
+  Cllm4RecOptions options_;
+  bool finetunes_;
+  TrainOptions warmup_, pretrain_, finetune_;
+  std::shared_ptr<Cllm4RecParts> parts_;
+  std::shared_ptr<ContentCorpus> corpus_;
+  std::shared_ptr<Cllm4RecRecommender> recommender_;
+};
+
+}  // namespace
+
+std::unique_ptr<model::Method> make_cllm4rec(const model::MethodContext& context) {
+  return std::make_unique<Cllm4Rec>(context);
+}
+
+std::shared_ptr<model::Recommender> load_cllm4rec(const model::SavedModel& saved) {
+  return std::make_shared<Cllm4RecRecommender>(load_parts(saved));
+}
+
+std::vector<OptionRow> describe_cllm4rec() {
+  return describe_options<Cllm4RecOptions>();
+}
+
+}  // namespace kindred::methods

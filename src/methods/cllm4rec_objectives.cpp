@@ -1,0 +1,285 @@
+#include "methods/cllm4rec_objectives.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "core/error.h"
+#include "core/random.h"
+
+namespace kindred::methods {
+namespace {
+
+using data::Index;
+using prompt::Filling;
+
+torch::Tensor ints(const std::vector<int64_t>& values) {
+  return torch::tensor(values, torch::kInt64);
+}
+
+torch::Tensor squared_norm(const torch::Tensor& rows) {
+  return rows.square().sum();
+}
+
+// Sum over `rows` (with repetition) of ||learned - fixed||^2, the other side held constant.
+torch::Tensor squared_distance(model::Table& learned, const model::Table& fixed,
+                               const torch::Tensor& rows) {
+  return squared_norm(learned.lookup(rows) - fixed.weight().index_select(0, rows));
+}
+
+std::vector<int64_t> users_with(const data::Csr& histories, int64_t least) {
+  std::vector<int64_t> users;
+  for (int64_t user = 0; user < histories.rows(); ++user) {
+    if (static_cast<int64_t>(histories.row(user).size()) >= least) users.push_back(user);
+  }
+  return users;
+}
+
+int64_t longer_than(const data::Csr& histories, int64_t room) {
+  int64_t count = 0;
+  for (int64_t user = 0; user < histories.rows(); ++user) {
+    count += static_cast<int64_t>(histories.row(user).size()) > room;
+  }
+  return count;
+}
+
+std::vector<double> sampling_weights(const Cllm4RecParts& parts) {
+  std::vector<double> weights(static_cast<size_t>(parts.items()), 1.0);
+  for (const Index item : parts.train.columns) weights[static_cast<size_t>(item)] += 1.0;
+  for (double& weight : weights) weight = std::pow(weight, parts.options.sampler_power);
+  return weights;
+}
+
+std::vector<int32_t> text_lengths(const ContentCorpus& corpus, bool wanted) {
+  std::vector<int32_t> lengths;
+  for (int64_t d = 0; wanted && d < corpus.size(); ++d) {
+    lengths.push_back(static_cast<int32_t>(corpus.length(d)));
+  }
+  return lengths;
+}
+
+std::vector<int64_t> all_documents(const ContentCorpus& corpus) {
+  std::vector<int64_t> documents(static_cast<size_t>(corpus.size()));
+  std::iota(documents.begin(), documents.end(), int64_t{0});
+  return documents;
+}
+
+// A history cut to its most recent `room` items, as a copy that may be reordered.
+std::vector<Index> recent(std::span<const Index> history, int64_t room) {
+  const auto kept = prompt::most_recent(history, room);
+  return {kept.begin(), kept.end()};
+}
+
+}  // namespace
+
+void Cllm4RecBatch::to(torch::Device device) {
+  if (device.is_cpu()) return;
+  prompts.to(device);
+  if (items.rows.defined()) items.to(device);
+  if (sample) sample->to(device);
+  if (words.defined()) words = words.to(device);
+  for (torch::Tensor* rows : {&mr_users, &mr_items, &prior_users, &prior_items}) {
+    *rows = rows->to(device);
+  }
+}
+
+Json Cllm4RecBatch::describe() const {
+  return {{"documents", numbers}, {"tokens", prompts.tokens()}};
+}
+
+std::unique_ptr<model::Batch> Cllm4RecObjective::batch(int64_t epoch, int64_t step) const {
+  Random random(parts_->seed, options_.name,
+                {static_cast<uint64_t>(epoch), static_cast<uint64_t>(step)});
+  Cllm4RecDraft draft;
+  for (const int64_t number : visits_.at(epoch, step)) add(draft, number, random);
+  auto batch = std::make_unique<Cllm4RecBatch>();
+  batch->prompts = prompt::collate(draft.prompts, slot_kinds, draft.read);
+  batch->numbers = draft.numbers;
+  batch->documents = draft.prompts.sequences();
+  const size_t labels =
+      parts_->options.normalise == "token" ? draft.targets.size() : draft.numbers.size();
+  batch->labels = std::max<double>(1.0, static_cast<double>(labels));
+  batch->mr_users = ints(draft.mr_users);
+  batch->mr_items = ints(draft.mr_items);
+  batch->prior_users = ints(draft.prior_users);
+  batch->prior_items = ints(draft.prior_items);
+  finish(draft, *batch, random);
+  return batch;
+}
+
+model::LossParts Cllm4RecObjective::regularised(const torch::Tensor& nll,
+                                                const Cllm4RecBatch& batch, Cllm4RecTables& learned,
+                                                const Cllm4RecTables* fixed) const {
+  const Cllm4RecOptions& o = parts_->options;
+  model::LossParts parts{nll, batch.labels, {}};
+  parts.shown.emplace_back("nll", nll.item<double>() / batch.labels);
+  if (fixed != nullptr && options_.regularised && o.lambda_c > 0) {
+    const torch::Tensor distance = squared_distance(learned.user, fixed->user, batch.mr_users) +
+                                   squared_distance(learned.item, fixed->item, batch.mr_items);
+    const double weight = o.mr == "paper" ? o.lambda_c / 2 : o.lambda_c * batch.labels;
+    parts.sum = parts.sum + weight * distance;
+    parts.shown.emplace_back("mr", weight * distance.item<double>() / batch.labels);
+  }
+  if (batch.prior_users.numel() + batch.prior_items.numel() > 0) {
+    parts.sum = parts.sum + o.lambda_l / 2 *
+                                (squared_norm(learned.user.lookup(batch.prior_users)) +
+                                 squared_norm(learned.item.lookup(batch.prior_items)));
+  }
+  return parts;
+}
+
+std::vector<Filling> Cllm4RecObjective::fillings(const prompt::Template& form, Filling user,
+                                                 Filling item, Filling main) {
+  std::vector<Filling> result;
+  for (const prompt::Slot& slot : form.slots()) {
+    const bool single = slot.shape == prompt::SlotShape::one;
+    result.push_back(!single ? main : slot.kind == user_slot ? user : item);
+  }
+  return result;
+}
+
+ItemObjective::ItemObjective(std::shared_ptr<Cllm4RecParts> parts, Options options,
+                             int64_t least_items)
+    : Cllm4RecObjective(parts, options, users_with(parts->train, least_items)) {
+  if (parts_->options.sampled_items > 0) sampler_.emplace(sampling_weights(*parts_));
+}
+
+void ItemObjective::regularise(Cllm4RecDraft& draft, Index user,
+                               std::span<const Index> items) const {
+  const bool prior = parts_->options.lambda_l > 0;
+  if (prior) draft.prior_users.push_back(user);
+  if (parts_->user_documented[static_cast<size_t>(user)]) draft.mr_users.push_back(user);
+  for (const Index item : items) {
+    if (prior) draft.prior_items.push_back(item);
+    if (parts_->item_documented[static_cast<size_t>(item)]) draft.mr_items.push_back(item);
+  }
+}
+
+void ItemObjective::finish(const Cllm4RecDraft& draft, Cllm4RecBatch& batch, Random& random) const {
+  batch.items = {ints(draft.target_rows), ints(draft.targets), torch::tensor(draft.counts)};
+  if (sampler_) {
+    batch.sample = sampler_->draw(parts_->options.sampled_items, batch.items, random);
+  }
+}
+
+model::LossParts ItemObjective::loss(const model::Batch& any) {
+  const auto& batch = static_cast<const Cllm4RecBatch&>(any);
+  Cllm4RecTables& learned = *parts_->collaborative;
+  const auto vectors = learned.vectors();
+  const torch::Tensor hidden =
+      prompt::read_hidden(batch.prompts, *parts_->backbone, vectors).to(torch::kFloat32);
+  const torch::Tensor nll =
+      batch.sample
+          ? prompt::sampled_item_cross_entropy_sum(hidden, learned.item, batch.items, *batch.sample)
+          : prompt::item_cross_entropy_sum(hidden, learned.item.all(), batch.items);
+  return regularised(nll, batch, learned, parts_->content ? &*parts_->content : nullptr);
+}
+
+CollaborativeObjective::CollaborativeObjective(std::shared_ptr<Cllm4RecParts> parts,
+                                               int64_t batch_size)
+    : ItemObjective(parts, {"collaborative", batch_size, true}, parts->options.first_token ? 1 : 2),
+      // The last item is only predicted, never read, so one more fits.
+      room_(parts_->history_room(parts_->forms->interactions) + 1),
+      cut_(longer_than(parts_->train, room_)) {}
+
+void CollaborativeObjective::add(Cllm4RecDraft& draft, int64_t number, Random& random) const {
+  const Index user = static_cast<Index>(number);
+  const prompt::Template& form = parts_->forms->interactions;
+  std::vector<Index> items = recent(parts_->train.row(user), room_);
+  if (parts_->options.reorder && parts_->options.reorder_pretrain) random.shuffle(items);
+  const int64_t begin = draft.prompts.tokens();
+  draft.prompts.add(form, fillings(form, {&user, 1}, {}, Filling(items).first(items.size() - 1)),
+                    parts_->backbone->context());
+  const size_t first = parts_->options.first_token ? 0 : 1;
+  for (size_t k = first; k < items.size(); ++k) {
+    draft.target_rows.push_back(static_cast<int64_t>(draft.read.size()));
+    draft.targets.push_back(items[k]);
+    draft.counts.push_back(1.0f);
+    draft.read.push_back(begin + form.fixed_length() - 1 + static_cast<int64_t>(k));
+  }
+  draft.numbers.push_back(number);
+  regularise(draft, user, items);
+}
+
+RecommendationObjective::RecommendationObjective(std::shared_ptr<Cllm4RecParts> parts,
+                                                 int64_t batch_size)
+    : ItemObjective(parts, {"recommendation", batch_size, true}, 1),
+      room_(parts_->history_room(parts_->forms->recommend)),
+      cut_(longer_than(parts_->train, room_)) {}
+
+void RecommendationObjective::add(Cllm4RecDraft& draft, int64_t number, Random& random) const {
+  const Index user = static_cast<Index>(number);
+  const prompt::Template& form = parts_->forms->recommend;
+  const std::span<const Index> all = parts_->train.row(user);
+  const double share = parts_->options.mask_share * static_cast<double>(all.size());
+  const uint64_t held = std::max<uint64_t>(1, static_cast<uint64_t>(share));
+  std::vector<uint8_t> masked(all.size(), 0);
+  for (const uint64_t k : random.sample(all.size(), std::min<uint64_t>(held, all.size()))) {
+    masked[k] = 1;
+  }
+  std::vector<Index> left, targets;
+  for (size_t k = 0; k < all.size(); ++k) {
+    if (!masked[k]) left.push_back(all[k]);
+    if (masked[k] || parts_->options.target == "all") targets.push_back(all[k]);
+  }
+  left = recent(left, room_);
+  if (parts_->options.reorder) random.shuffle(left);
+  draft.prompts.add(form, fillings(form, {&user, 1}, {}, left), parts_->backbone->context());
+  for (const Index item : targets) {
+    draft.target_rows.push_back(static_cast<int64_t>(draft.read.size()));
+    draft.targets.push_back(item);
+  }
+  draft.counts.push_back(static_cast<float>(targets.size()));
+  draft.read.push_back(draft.prompts.tokens() - 1);
+  draft.numbers.push_back(number);
+  regularise(draft, user, all);
+}
+
+ContentObjective::ContentObjective(std::shared_ptr<Cllm4RecParts> parts,
+                                   std::shared_ptr<const ContentCorpus> corpus, Options options)
+    : Cllm4RecObjective(parts, options, all_documents(*corpus),
+                        text_lengths(*corpus, parts->options.bucket)),
+      corpus_(std::move(corpus)) {}
+
+void ContentObjective::add(Cllm4RecDraft& draft, int64_t number, Random& /*random*/) const {
+  const ContentCorpus::Document document = corpus_->get(number);
+  const prompt::Template& form = *document.form;
+  std::vector<int32_t> words =
+      parts_->forms->encode(form.words_take_space() ? " " + document.text : document.text);
+  // The last word is only predicted, never read, so one more fits.
+  const int64_t limit = parts_->options.max_text_tokens;
+  const int64_t room = form.room(parts_->backbone->context()) + 1;
+  const int64_t keep = limit > 0 ? std::min(limit, room) : room;
+  if (static_cast<int64_t>(words.size()) > keep) words.resize(static_cast<size_t>(keep));
+  const size_t first = parts_->options.first_token ? 0 : 1;
+  if (words.size() <= first) return;  // nothing to predict
+  const int64_t begin = draft.prompts.tokens();
+  draft.prompts.add(form,
+                    fillings(form, {&document.user, 1}, {&document.item, 1},
+                             Filling(words).first(words.size() - 1)),
+                    parts_->backbone->context());
+  for (size_t k = first; k < words.size(); ++k) {
+    draft.targets.push_back(words[k]);
+    draft.read.push_back(begin + form.fixed_length() - 1 + static_cast<int64_t>(k));
+  }
+  draft.numbers.push_back(number);
+  if (document.user >= 0) draft.mr_users.push_back(document.user);
+  if (document.item >= 0) draft.mr_items.push_back(document.item);
+}
+
+void ContentObjective::finish(const Cllm4RecDraft& draft, Cllm4RecBatch& batch,
+                              Random& /*random*/) const {
+  batch.words = ints(draft.targets);
+}
+
+model::LossParts ContentObjective::loss(const model::Batch& any) {
+  const auto& batch = static_cast<const Cllm4RecBatch&>(any);
+  Cllm4RecTables& learned = *parts_->content;
+  if (batch.words.numel() == 0) return {torch::zeros({}).requires_grad_(), batch.labels, {}};
+  const auto vectors = learned.vectors();
+  const torch::Tensor hidden = prompt::read_hidden(batch.prompts, *parts_->backbone, vectors);
+  return regularised(parts_->backbone->cross_entropy_sum(hidden, batch.words), batch, learned,
+                     &*parts_->collaborative);
+}
+
+}  // namespace kindred::methods

@@ -1,0 +1,217 @@
+#include "methods/cllm4rec_parts.h"
+
+#include <algorithm>
+#include <system_error>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/hash.h"
+#include "core/strings.h"
+
+namespace kindred::methods {
+namespace {
+
+namespace fs = std::filesystem;
+using data::Part;
+
+constexpr const char* tables_file = "cllm4rec.safetensors";
+constexpr const char* backbone_name = "backbone";
+
+Cllm4RecTables make_tables(const std::string& kind, const Cllm4RecParts& parts,
+                           const data::Dataset& data) {
+  const double std =
+      parts.options.init_std > 0 ? parts.options.init_std : parts.backbone->embedding_std();
+  const int64_t dim = parts.backbone->hidden_size();
+  const auto table = [&](const std::string& side, int64_t rows) {
+    const std::string name = side + "." + kind;
+    const model::Table made(name, rows, dim, std, parts.seed);
+    return model::Table(name, made.weight().to(parts.device));
+  };
+  return {table("users", data.user_count()), table("items", data.item_count())};
+}
+
+std::shared_ptr<lm::CausalLM> make_backbone(const Cllm4RecOptions& options, const fs::path& folder,
+                                            uint64_t seed, const std::string& precision,
+                                            torch::Device device) {
+  if (options.backbone_training == "scratch") {
+    auto model = lm::make_causal_lm(read_json((folder / "config.json").string()), seed);
+    model->to(device);
+    return model;
+  }
+  const bool trains = options.backbone_training == "finetune-all";
+  return lm::load_causal_lm(
+      folder, {.precision = trains ? "fp32" : precision, .trainable = trains, .device = device});
+}
+
+prompt::Encode load_encoder(const fs::path& folder) {
+  return prompt::encoder(text::Tokenizer::load(folder));
+}
+
+// Whether a file of a backbone's folder belongs to it: configuration, tokenizer, weights.
+bool belongs(const fs::path& file) {
+  const std::string extension = file.extension().string();
+  return extension == ".json" || extension == ".txt" || extension == ".safetensors" ||
+         extension == ".bin" || extension == ".model";
+}
+
+void copy_backbone(const fs::path& from, const fs::path& to, bool weights) {
+  fs::create_directories(to);
+  if (fs::equivalent(from, to)) return;  // saved where it was loaded from
+  for (const fs::directory_entry& entry : fs::directory_iterator(from)) {
+    if (!entry.is_regular_file() || !belongs(entry.path())) continue;
+    const std::string name = entry.path().filename().string();
+    const bool weight =
+        name.ends_with(".safetensors") || name.ends_with(".bin") || name.ends_with(".index.json");
+    if (weight && !weights) continue;
+    const fs::path target = to / name;
+    std::error_code failed;
+    fs::remove(target, failed);
+    fs::create_hard_link(fs::canonical(entry.path()), target, failed);
+    if (failed) fs::copy_file(entry.path(), target);
+  }
+}
+
+torch::Tensor numbers(const std::vector<data::Index>& values) {
+  return torch::tensor(values, torch::kInt32);
+}
+
+void add_csr(model::NamedTensors& tensors, const std::string& name, const data::Csr& csr) {
+  tensors.emplace_back(name + ".offsets", torch::tensor(csr.offsets, torch::kInt64));
+  tensors.emplace_back(name + ".items", numbers(csr.columns));
+}
+
+data::Csr find_csr(const model::NamedTensors& tensors, const std::string& name, int64_t users,
+                   int64_t items, const std::string& where) {
+  const int64_t offsets_shape[] = {users + 1}, any[] = {-1};
+  const auto offsets =
+      model::find_tensor(tensors, name + ".offsets", offsets_shape, where).to(torch::kInt64);
+  const auto columns = model::find_tensor(tensors, name + ".items", any, where).to(torch::kInt32);
+  data::Csr csr;
+  csr.offsets.assign(offsets.data_ptr<int64_t>(), offsets.data_ptr<int64_t>() + offsets.numel());
+  csr.columns.assign(columns.data_ptr<int32_t>(), columns.data_ptr<int32_t>() + columns.numel());
+  const bool sorted = std::is_sorted(csr.offsets.begin(), csr.offsets.end());
+  const bool inside = std::all_of(csr.columns.begin(), csr.columns.end(),
+                                  [&](data::Index i) { return i >= 0 && i < items; });
+  if (!sorted || csr.offsets.front() != 0 || csr.offsets.back() != csr.nnz() || !inside) {
+    throw Error(Exit::bad_data, where,
+                cat("got histories '", name, "' that do not fit ", users, " users and ", items,
+                    " items; the file is damaged"));
+  }
+  return csr;
+}
+
+std::vector<uint8_t> bytes(const torch::Tensor& tensor) {
+  const torch::Tensor plain = tensor.to(torch::kUInt8).contiguous();
+  return {plain.data_ptr<uint8_t>(), plain.data_ptr<uint8_t>() + plain.numel()};
+}
+
+}  // namespace
+
+std::array<prompt::SlotVectors, slot_kinds> Cllm4RecTables::vectors() {
+  return {[this](const torch::Tensor& rows) { return user.lookup(rows); },
+          [this](const torch::Tensor& rows) { return item.lookup(rows); }};
+}
+
+int64_t Cllm4RecParts::history_room(const prompt::Template& form) const {
+  const int64_t room = form.room(backbone->context());
+  return options.max_history > 0 ? std::min(room, options.max_history) : room;
+}
+
+torch::Tensor Cllm4RecParts::item_vectors() const {
+  const torch::Tensor& warm = collaborative->item.weight();
+  if (!content) return warm;
+  std::vector<int64_t> replaced;
+  for (size_t item = 0; item < item_cold.size(); ++item) {
+    if (item_cold[item] && item_documented[item]) replaced.push_back(static_cast<int64_t>(item));
+  }
+  if (replaced.empty()) return warm;
+  const torch::Tensor rows = torch::tensor(replaced, torch::kInt64).to(warm.device());
+  return warm.index_copy(0, rows, content->item.weight().index_select(0, rows));
+}
+
+std::shared_ptr<Cllm4RecParts> make_parts(const Cllm4RecOptions& options,
+                                          const model::MethodContext& context) {
+  const data::Dataset& data = *context.data;
+  auto parts = std::make_shared<Cllm4RecParts>();
+  parts->options = options;
+  parts->seed = context.seed;
+  parts->device = context.device;
+  parts->backbone_folder = context.backbone.path;
+  parts->backbone = make_backbone(options, parts->backbone_folder, context.seed,
+                                  context.backbone.precision, context.device);
+  parts->forms = std::make_unique<Cllm4RecForms>(
+      worded(options),
+      chosen_columns(options.item_texts, data.item_text_columns(), "cllm4rec.item_texts"),
+      load_encoder(parts->backbone_folder));
+  parts->collaborative = make_tables("collaborative", *parts, data);
+  if (options.content) parts->content = make_tables("content", *parts, data);
+  parts->train = histories(data, std::array{Part::train});
+  parts->valid = histories(data, std::array{Part::valid});
+  parts->user_documented.assign(static_cast<size_t>(data.user_count()), 0);
+  parts->item_documented.assign(static_cast<size_t>(data.item_count()), 0);
+  parts->item_cold.assign(static_cast<size_t>(data.item_count()), 1);
+  for (const data::Index item : parts->train.columns) {
+    parts->item_cold[static_cast<size_t>(item)] = 0;
+  }
+  return parts;
+}
+
+Json save_parts(const Cllm4RecParts& parts, const fs::path& folder) {
+  model::NamedTensors tensors;
+  const auto add_tables = [&](const Cllm4RecTables& tables) {
+    tensors.emplace_back(tables.user.name(), tables.user.weight());
+    tensors.emplace_back(tables.item.name(), tables.item.weight());
+  };
+  add_tables(*parts.collaborative);
+  if (parts.content) add_tables(*parts.content);
+  add_csr(tensors, "histories.train", parts.train);
+  add_csr(tensors, "histories.valid", parts.valid);
+  tensors.emplace_back("items.cold", torch::tensor(parts.item_cold, torch::kUInt8));
+  tensors.emplace_back("items.documented", torch::tensor(parts.item_documented, torch::kUInt8));
+  model::save_tensors(folder / tables_file, tensors);
+
+  const fs::path backbone = folder / backbone_name;
+  copy_backbone(parts.backbone_folder, backbone, !parts.trains_backbone());
+  if (parts.trains_backbone()) lm::save_causal_lm(*parts.backbone, backbone);
+  return {{"schema", 1},
+          {"options", write_options(parts.options)},
+          {"tables", tables_file},
+          {"backbone", backbone_name},
+          {"backbone_config", fingerprint(read_file(backbone / "config.json"))}};
+}
+
+std::shared_ptr<Cllm4RecParts> load_parts(const model::SavedModel& saved) {
+  const std::string where = (saved.folder / tables_file).string();
+  const model::NamedTensors tensors = model::load_tensors(where);
+  auto parts = std::make_shared<Cllm4RecParts>();
+  parts->options = read_options<Cllm4RecOptions>(saved.json.at("options"), "kindred.json: options");
+  parts->device = saved.device;
+  parts->backbone_folder = saved.folder / backbone_name;
+  parts->backbone = lm::load_causal_lm(
+      parts->backbone_folder,
+      {.precision = saved.precision, .trainable = false, .device = saved.device});
+  parts->backbone->eval();
+  parts->forms =
+      std::make_unique<Cllm4RecForms>(worded(parts->options), std::vector<std::string>{"text"},
+                                      load_encoder(parts->backbone_folder));
+  const int64_t users = saved.users->size(), items = saved.items->size();
+  const auto table = [&](const std::string& name, int64_t rows) {
+    const int64_t shape[] = {rows, parts->backbone->hidden_size()};
+    return model::Table(
+        name, model::find_tensor(tensors, name, shape, where).to(saved.device, torch::kFloat32));
+  };
+  const auto tables = [&](const std::string& kind) {
+    return Cllm4RecTables{table("users." + kind, users), table("items." + kind, items)};
+  };
+  parts->collaborative = tables("collaborative");
+  if (parts->options.content) parts->content = tables("content");
+  parts->train = find_csr(tensors, "histories.train", users, items, where);
+  parts->valid = find_csr(tensors, "histories.valid", users, items, where);
+  const int64_t item_shape[] = {items};
+  parts->item_cold = bytes(model::find_tensor(tensors, "items.cold", item_shape, where));
+  parts->item_documented =
+      bytes(model::find_tensor(tensors, "items.documented", item_shape, where));
+  return parts;
+}
+
+}  // namespace kindred::methods

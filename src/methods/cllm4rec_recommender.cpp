@@ -1,0 +1,250 @@
+#include "methods/cllm4rec_recommender.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <unordered_set>
+
+#include "core/error.h"
+#include "core/strings.h"
+#include "prompt/prompt_batch.h"
+
+namespace kindred::methods {
+namespace {
+
+using model::Index;
+using model::Query;
+using prompt::Filling;
+
+// Tokens of one forward pass: enough to fill two cores' products, little enough memory.
+constexpr int64_t tokens_at_a_time = 4096;
+
+// Dropout off while it lives.
+class Evaluating {
+ public:
+  explicit Evaluating(torch::nn::Module& module) : module_(module), was_(module.is_training()) {
+    if (was_) module_.eval();
+  }
+  ~Evaluating() {
+    if (was_) module_.train();
+  }
+  Evaluating(const Evaluating&) = delete;
+  Evaluating& operator=(const Evaluating&) = delete;
+
+ private:
+  torch::nn::Module& module_;
+  bool was_;
+};
+
+// Each item once, at its last place.
+std::vector<Index> distinct(std::span<const Index> items) {
+  std::unordered_set<Index> met;
+  std::vector<Index> result;
+  for (auto item = items.rbegin(); item != items.rend(); ++item) {
+    if (met.insert(*item).second) result.push_back(*item);
+  }
+  std::reverse(result.begin(), result.end());
+  return result;
+}
+
+torch::Tensor ints(std::span<const Index> values) {
+  return torch::tensor(std::vector<int64_t>(values.begin(), values.end()), torch::kInt64);
+}
+
+}  // namespace
+
+Cllm4RecRecommender::Cllm4RecRecommender(std::shared_ptr<Cllm4RecParts> parts)
+    : parts_(std::move(parts)) {
+  refresh();
+}
+
+model::Capabilities Cllm4RecRecommender::capabilities() const {
+  model::Capabilities can{.scores = true, .scores_all = true};
+  can.represents = parts_->options.predict != "autoregressive";
+  return can;
+}
+
+void Cllm4RecRecommender::refresh() {
+  const torch::NoGradGuard no_grad;
+  items_ = parts_->item_vectors().detach().to(torch::kCPU);
+  const torch::Tensor& users = parts_->collaborative->user.weight();
+  std::vector<int64_t> trained;
+  for (int64_t user = 0; user < parts_->train.rows(); ++user) {
+    if (!parts_->train.row(user).empty()) trained.push_back(user);
+  }
+  const torch::Tensor rows = torch::tensor(trained, torch::kInt64).to(users.device());
+  mean_user_ = trained.empty() ? torch::zeros({users.size(1)}, users.options())
+                               : users.index_select(0, rows).mean(0);
+  cut_ = 0;
+}
+
+std::vector<Index> Cllm4RecRecommender::history(const Query& query) const {
+  const bool train_only = parts_->options.eval_history == "train";
+  std::vector<Index> items(query.history.begin(), query.history.end());
+  if (query.user && (train_only || items.empty())) {
+    const auto train = parts_->train.row(*query.user), valid = parts_->valid.row(*query.user);
+    items.assign(train.begin(), train.end());
+    if (!train_only) items.insert(items.end(), valid.begin(), valid.end());
+  }
+  for (const Index item : items) {
+    check(item >= 0 && item < parts_->items(), "a history of known items");
+  }
+  return distinct(items);
+}
+
+const prompt::Template& Cllm4RecRecommender::form() const {
+  const bool finetuned = parts_->options.predict == "one-pass";
+  return finetuned ? parts_->forms->recommend : parts_->forms->interactions;
+}
+
+torch::Tensor Cllm4RecRecommender::stranger(std::span<const Index> items) const {
+  if (parts_->options.unknown_user == "items" && !items.empty()) {
+    return items_.index_select(0, ints(items)).mean(0).to(mean_user_.device());
+  }
+  return mean_user_;
+}
+
+void Cllm4RecRecommender::add_prompt(const Query& query, Prompts& prompts) {
+  const std::vector<Index> all = history(query);
+  const auto items = prompt::most_recent(std::span<const Index>(all), parts_->history_room(form()));
+  cut_ += items.size() < all.size();
+  if (query.user) check(*query.user >= 0 && *query.user < parts_->users(), "a known user");
+  const bool nobody = !query.user && parts_->options.unknown_user == "none";
+  Index user = query.user.value_or(parts_->users() + static_cast<Index>(prompts.strangers.size()));
+  if (!query.user && !nobody) prompts.strangers.push_back(stranger(items));
+
+  std::vector<Filling> fillings;
+  for (const prompt::Slot& slot : form().slots()) {
+    const bool many = slot.shape == prompt::SlotShape::many;
+    fillings.push_back(many ? Filling(items) : Filling(&user, 1));
+  }
+  if (!nobody) {
+    prompts.packed.add(form(), fillings, parts_->backbone->context());
+    return;
+  }
+  prompt::PackedPrompts whole;
+  whole.add(form(), fillings, parts_->backbone->context());
+  std::vector<int32_t> ids;
+  std::vector<int> kinds;
+  for (size_t t = 0; t < whole.ids().size(); ++t) {
+    if (whole.kinds()[t] == user_slot) continue;
+    ids.push_back(whole.ids()[t]);
+    kinds.push_back(whole.kinds()[t]);
+  }
+  prompts.packed.add(ids, kinds);
+}
+
+torch::Tensor Cllm4RecRecommender::user_rows(const torch::Tensor& rows,
+                                             const Prompts& prompts) const {
+  const torch::Tensor& weight = parts_->collaborative->user.weight();
+  if (prompts.strangers.empty()) return weight.index_select(0, rows);
+  const int64_t known = weight.size(0);
+  const torch::Tensor others = torch::stack(prompts.strangers).to(weight.options());
+  const torch::Tensor from_table = weight.index_select(0, rows.clamp_max(known - 1));
+  const torch::Tensor from_others = others.index_select(0, (rows - known).clamp_min(0));
+  return torch::where(rows.lt(known).unsqueeze(1), from_table, from_others);
+}
+
+torch::Tensor Cllm4RecRecommender::last_hidden(const Prompts& prompts) {
+  prompt::PromptBatch batch =
+      prompt::collate(prompts.packed, slot_kinds, prompt::last_positions(prompts.packed));
+  batch.to(parts_->device);
+  const std::array<prompt::SlotVectors, slot_kinds> vectors{
+      [&](const torch::Tensor& rows) { return user_rows(rows, prompts); },
+      [&](const torch::Tensor& rows) {
+        return items_.index_select(0, rows.cpu()).to(parts_->device);
+      }};
+  return prompt::read_hidden(batch, *parts_->backbone, vectors).to(torch::kCPU, torch::kFloat32);
+}
+
+torch::Tensor Cllm4RecRecommender::user_vectors(std::span<const Query> queries) {
+  const torch::NoGradGuard no_grad;
+  const Evaluating evaluating(*parts_->backbone);
+  torch::Tensor result = torch::empty({static_cast<int64_t>(queries.size()), items_.size(1)});
+  // Prompts of like length together; the vectors go back to their queries' places.
+  std::vector<size_t> order(queries.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return queries[a].history.size() < queries[b].history.size();
+  });
+  for (size_t begin = 0; begin < order.size();) {
+    Prompts prompts;
+    std::vector<int64_t> places;
+    while (begin < order.size() && prompts.packed.tokens() < tokens_at_a_time) {
+      places.push_back(static_cast<int64_t>(order[begin]));
+      add_prompt(queries[order[begin++]], prompts);
+    }
+    result.index_copy_(0, torch::tensor(places, torch::kInt64), last_hidden(prompts));
+  }
+  return result;
+}
+
+torch::Tensor Cllm4RecRecommender::score(std::span<const Query> queries,
+                                         const torch::Tensor& candidates) {
+  const torch::NoGradGuard no_grad;
+  check(candidates.dim() == 2 && candidates.size(0) == static_cast<int64_t>(queries.size()),
+        "candidates [B, C]");
+  const torch::Tensor vectors = at::embedding(items_, candidates.cpu());  // [B, C, D]
+  return torch::bmm(vectors, user_vectors(queries).unsqueeze(2)).squeeze(2);
+}
+
+void Cllm4RecRecommender::score_all(std::span<const Query> queries, torch::Tensor& out) {
+  const torch::NoGradGuard no_grad;
+  at::mm_out(out, user_vectors(queries), items_.t());
+}
+
+model::TopItems Cllm4RecRecommender::top(const model::TopRequest& request) {
+  if (parts_->options.predict != "autoregressive") return model::Recommender::top(request);
+  const torch::NoGradGuard no_grad;
+  const Evaluating evaluating(*parts_->backbone);
+  model::TopItems out;
+  out.items.resize(request.queries.size());
+  out.scores.resize(request.queries.size());
+  for (size_t row = 0; row < request.queries.size(); ++row) generate(row, request, out);
+  return out;
+}
+
+void Cllm4RecRecommender::generate(size_t row, const model::TopRequest& request,
+                                   model::TopItems& out) {
+  Prompts prompts;
+  add_prompt(request.queries[row], prompts);
+  std::vector<uint8_t> allowed(static_cast<size_t>(item_count()), request.among.empty());
+  for (const Index item : request.among) allowed[static_cast<size_t>(item)] = 1;
+  if (!request.masked.empty()) {
+    for (const Index item : request.masked[row]) allowed[static_cast<size_t>(item)] = 0;
+  }
+  const auto rank = [&](size_t item) {
+    return request.tie_ranks.empty() ? static_cast<uint32_t>(item) : request.tie_ranks[item];
+  };
+  const auto cache = parts_->backbone->make_cache();
+  const prompt::PromptBatch batch = prompt::collate(prompts.packed, slot_kinds, {});
+  const std::array<prompt::SlotVectors, slot_kinds> vectors{
+      [&](const torch::Tensor& rows) { return user_rows(rows, prompts); },
+      [&](const torch::Tensor& rows) { return items_.index_select(0, rows); }};
+  torch::Tensor next = prompt::embeddings(batch, *parts_->backbone, vectors);
+  double log_probability = 0;
+  // The prompt's history leaves room for the items that are generated after it.
+  const int64_t left = parts_->backbone->context() - prompts.packed.tokens() + 1;
+  for (int64_t k = 0; k < std::min(request.k, left); ++k) {
+    const torch::Tensor hidden = parts_->backbone->hidden_next(next, *cache).slice(0, -1);
+    const torch::Tensor logits =
+        torch::mv(items_, hidden.squeeze(0).to(torch::kFloat32)).contiguous();
+    const float* score = logits.data_ptr<float>();
+    size_t best = allowed.size();
+    for (size_t item = 0; item < allowed.size(); ++item) {
+      if (!allowed[item]) continue;
+      if (best == allowed.size() || score[item] > score[best] ||
+          (score[item] == score[best] && rank(item) < rank(best))) {
+        best = item;
+      }
+    }
+    if (best == allowed.size()) return;
+    log_probability += score[best] - torch::logsumexp(logits, 0).item<double>();
+    allowed[best] = 0;
+    out.items[row].push_back(static_cast<Index>(best));
+    out.scores[row].push_back(static_cast<float>(log_probability));
+    next = items_.slice(0, static_cast<int64_t>(best), static_cast<int64_t>(best) + 1);
+  }
+}
+
+}  // namespace kindred::methods

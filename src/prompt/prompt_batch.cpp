@@ -1,0 +1,129 @@
+#include "prompt/prompt_batch.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/strings.h"
+
+namespace kindred::prompt {
+namespace {
+
+torch::Tensor as_tensor(const std::vector<int64_t>& values) {
+  return torch::tensor(values, torch::kInt64);
+}
+
+}  // namespace
+
+int64_t PackedPrompts::add(const Template& form, std::span<const Filling> fillings, int64_t limit) {
+  check(fillings.size() == form.slots().size(), "one filling a slot");
+  if (form.fixed_length() > limit) {
+    throw Error(Exit::config, cat("prompt '", form.text(), "'"),
+                cat("got ", form.fixed_length(), " tokens without what fills it, expected at most ",
+                    limit, ", the context of the backbone; shorten the prompt"));
+  }
+  int64_t cut = 0;
+  for (const Template::Part& part : form.parts()) {
+    if (part.slot < 0) {
+      ids_.insert(ids_.end(), part.ids.begin(), part.ids.end());
+      kinds_.resize(ids_.size(), word);
+      continue;
+    }
+    const Slot& slot = form.slots()[static_cast<size_t>(part.slot)];
+    Filling filling = fillings[static_cast<size_t>(part.slot)];
+    if (slot.shape == SlotShape::one) {
+      check(filling.size() == 1, "a single slot takes one row");
+    } else {
+      const size_t room = static_cast<size_t>(form.room(limit));
+      const size_t keep = std::min(filling.size(), room);
+      cut = static_cast<int64_t>(filling.size() - keep);
+      filling = slot.shape == SlotShape::many ? filling.last(keep) : filling.first(keep);
+    }
+    ids_.insert(ids_.end(), filling.begin(), filling.end());
+    kinds_.resize(ids_.size(), slot.shape == SlotShape::words ? word : slot.kind);
+  }
+  offsets_.push_back(static_cast<int64_t>(ids_.size()));
+  return cut;
+}
+
+void PackedPrompts::add(std::span<const int32_t> ids, std::span<const int> kinds) {
+  check(ids.size() == kinds.size(), "a kind for every token");
+  ids_.insert(ids_.end(), ids.begin(), ids.end());
+  kinds_.insert(kinds_.end(), kinds.begin(), kinds.end());
+  offsets_.push_back(static_cast<int64_t>(ids_.size()));
+}
+
+void PromptBatch::to(torch::Device device) {
+  words = words.to(device);
+  for (torch::Tensor& rows : slots) rows = rows.to(device);
+  order = order.to(device);
+  read = read.to(device);
+}
+
+PromptBatch collate(const PackedPrompts& prompts, int kinds, std::span<const int64_t> read) {
+  // Block 0 holds the words, block k + 1 the slots of kind k.
+  std::vector<std::vector<int64_t>> blocks(static_cast<size_t>(kinds) + 1);
+  for (size_t t = 0; t < prompts.ids().size(); ++t) {
+    const int kind = prompts.kinds()[t];
+    check(kind >= PackedPrompts::word && kind < kinds, "a known slot kind");
+    blocks[static_cast<size_t>(kind + 1)].push_back(prompts.ids()[t]);
+  }
+  std::vector<int64_t> next(blocks.size(), 0);
+  for (size_t b = 1; b < blocks.size(); ++b) {
+    next[b] = next[b - 1] + static_cast<int64_t>(blocks[b - 1].size());
+  }
+  std::vector<int64_t> order(prompts.ids().size());
+  for (size_t t = 0; t < order.size(); ++t) {
+    order[t] = next[static_cast<size_t>(prompts.kinds()[t] + 1)]++;
+  }
+  PromptBatch batch;
+  batch.offsets = prompts.offsets();
+  batch.words = as_tensor(blocks[0]);
+  for (int kind = 0; kind < kinds; ++kind) {
+    batch.slots.push_back(as_tensor(blocks[static_cast<size_t>(kind) + 1]));
+  }
+  batch.order = as_tensor(order);
+  batch.read = as_tensor({read.begin(), read.end()});
+  return batch;
+}
+
+std::vector<int64_t> last_positions(const PackedPrompts& prompts) {
+  std::vector<int64_t> positions;
+  for (size_t s = 1; s < prompts.offsets().size(); ++s) {
+    positions.push_back(prompts.offsets()[s] - 1);
+  }
+  return positions;
+}
+
+torch::Tensor embeddings(const PromptBatch& batch, lm::CausalLM& backbone,
+                         std::span<const SlotVectors> vectors) {
+  check(vectors.size() == batch.slots.size(), "vectors for every slot kind");
+  std::vector<torch::Tensor> blocks{backbone.embed(batch.words)};
+  for (size_t kind = 0; kind < vectors.size(); ++kind) {
+    if (batch.slots[kind].numel() == 0) continue;
+    torch::Tensor rows = vectors[kind](batch.slots[kind]);
+    check(rows.dim() == 2 && rows.size(0) == batch.slots[kind].numel() &&
+              rows.size(1) == backbone.hidden_size(),
+          "one vector of the backbone's width for every slot");
+    blocks.push_back(rows);
+  }
+  return torch::cat(blocks).index_select(0, batch.order);
+}
+
+torch::Tensor read_hidden(const PromptBatch& batch, lm::CausalLM& backbone,
+                          std::span<const SlotVectors> vectors) {
+  const torch::Tensor hidden =
+      backbone.hidden({embeddings(batch, backbone, vectors), batch.offsets});
+  return hidden.index_select(0, batch.read);
+}
+
+std::vector<int64_t> ExtendedVocabulary::ids(const PackedPrompts& prompts) const {
+  std::vector<int64_t> result(prompts.ids().size());
+  for (size_t t = 0; t < result.size(); ++t) {
+    const int64_t id = prompts.ids()[t];
+    const int kind = prompts.kinds()[t];
+    result[t] = kind == PackedPrompts::word ? id : kind == 0 ? user(id) : item(id);
+  }
+  return result;
+}
+
+}  // namespace kindred::prompt

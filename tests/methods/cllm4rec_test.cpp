@@ -1,0 +1,319 @@
+// What CLLM4Rec promises beside its equations: what it reads, what it never reads, whom it serves.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "core/error.h"
+#include "methods/cllm4rec_fixture.h"
+
+namespace kindred::methods::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+const std::vector<std::vector<int>> shop_train = {
+    {0, 1, 2, 3, 4, 5}, {2, 4}, {5, 0, 3, 4, 1}, {1}, {3, 5}};
+
+std::shared_ptr<data::Dataset> small_shop() {
+  return make_shop(shop_train, 7,
+                   {{"0", "A fine thing"}, {"3", "user_3 <item_3> <user> <|endoftext|>"}},
+                   {{"6", "Stand"}});
+}
+
+const Cllm4RecBatch& as_ours(const std::unique_ptr<model::Batch>& batch) {
+  return static_cast<const Cllm4RecBatch&>(*batch);
+}
+
+// The items a user's document predicts, in order.
+std::vector<int64_t> order_of(const Cllm4RecBatch& batch, int64_t user) {
+  std::vector<int64_t> result;
+  const auto targets = batch.items.items.accessor<int64_t, 1>();
+  int64_t at = 0;
+  for (const int64_t number : batch.numbers) {
+    const auto count = static_cast<int64_t>(shop_train[static_cast<size_t>(number)].size());
+    for (int64_t k = 0; k < count; ++k, ++at) {
+      if (number == user) result.push_back(targets[at]);
+    }
+  }
+  return result;
+}
+
+std::vector<std::vector<int64_t>> orders(bool reorder, bool pretrain) {
+  Cllm4RecOptions options;
+  options.reorder = reorder;
+  options.reorder_pretrain = pretrain;
+  const Bench bench(small_shop(), options);
+  const CollaborativeObjective objective(bench.parts, 5);
+  std::vector<std::vector<int64_t>> result;
+  for (int64_t epoch = 0; epoch < 8; ++epoch) {
+    result.push_back(order_of(as_ours(objective.batch(epoch, 0)), 0));
+  }
+  return result;
+}
+
+TEST(Cllm4RecCorpus, EveryVisitHasItsOwnOrderUnlessFixed) {
+  const auto changing = orders(true, true);
+  EXPECT_GE(std::set(changing.begin(), changing.end()).size(), 7u);
+  for (auto order : changing) {
+    std::sort(order.begin(), order.end());
+    EXPECT_THAT(order, ElementsAre(0, 1, 2, 3, 4, 5));
+  }
+  for (const auto& order : orders(false, true)) EXPECT_THAT(order, ElementsAre(0, 1, 2, 3, 4, 5));
+  for (const auto& order : orders(true, false)) EXPECT_THAT(order, ElementsAre(0, 1, 2, 3, 4, 5));
+}
+
+TEST(Cllm4RecCorpus, FixedOrderHoldsInFinetuningToo) {
+  Cllm4RecOptions options;
+  options.reorder = false;
+  const Bench bench(small_shop(), options);
+  const RecommendationObjective objective(bench.parts, 5);
+  for (int64_t epoch = 0; epoch < 5; ++epoch) {
+    const auto batch = objective.batch(epoch, 0);
+    const torch::Tensor items = as_ours(batch).prompts.slots[item_slot];
+    // Histories here are ascending in the first user's row, so its items left must ascend.
+    const auto& numbers = as_ours(batch).numbers;
+    const auto ids = extended_ids(as_ours(batch), *bench.parts);
+    const size_t place =
+        static_cast<size_t>(std::find(numbers.begin(), numbers.end(), 0) - numbers.begin());
+    std::vector<int64_t> left;
+    for (const int64_t id : ids[place]) {
+      if (id >= bench.parts->backbone->vocab_size() + 5) left.push_back(id);
+    }
+    EXPECT_EQ(left.size(), 5u);  // six items, one held out
+    EXPECT_TRUE(std::is_sorted(left.begin(), left.end()));
+  }
+}
+
+TEST(Cllm4RecCorpus, ABatchIsAFunctionOfSeedEpochAndStep) {
+  const Bench one(small_shop(), {}), two(small_shop(), {}), other(small_shop(), {}, 8);
+  const RecommendationObjective a(one.parts, 2), b(two.parts, 2), c(other.parts, 2);
+  bool differs = false;
+  for (const auto& [epoch, step] : std::vector<std::pair<int, int>>{{3, 2}, {0, 0}, {3, 1}}) {
+    const auto x = a.batch(epoch, step), y = b.batch(epoch, step), z = c.batch(epoch, step);
+    EXPECT_EQ(extended_ids(as_ours(x), *one.parts), extended_ids(as_ours(y), *two.parts));
+    EXPECT_TRUE(torch::equal(as_ours(x).items.items, as_ours(y).items.items));
+    differs =
+        differs || extended_ids(as_ours(x), *one.parts) != extended_ids(as_ours(z), *other.parts);
+  }
+  EXPECT_TRUE(differs);
+}
+
+TEST(Cllm4RecCorpus, TextThatLooksLikeTokensIsText) {
+  const Bench bench(small_shop(), {});
+  const ContentObjective objective(bench.parts, bench.corpus, {"content", 3, true});
+  const auto batch = objective.batch(0, 0);
+  EXPECT_EQ(as_ours(batch).prompts.slots[user_slot].numel(), 2);  // two reviews, one title
+  EXPECT_EQ(as_ours(batch).prompts.slots[item_slot].numel(), 3);
+  EXPECT_LT(as_ours(batch).words.max().item<int64_t>(), bench.parts->backbone->vocab_size());
+}
+
+TEST(Cllm4RecCorpus, LongHistoriesKeepTheMostRecentItemsAndTheClosingWords) {
+  std::vector<int> many(200);
+  for (int i = 0; i < 200; ++i) many[static_cast<size_t>(i)] = i;
+  const auto shop = make_shop({many, {0, 1}}, 200, {{"0", "ok"}}, Json::object());
+  const Bench bench(shop, {});
+  const int64_t context = bench.parts->backbone->context();
+  const CollaborativeObjective pretraining(bench.parts, 2);
+  const RecommendationObjective finetuning(bench.parts, 2);
+  EXPECT_EQ(pretraining.cut_histories(), 1);
+  EXPECT_EQ(finetuning.cut_histories(), 1);
+  const auto words = [&](const prompt::Template::Part& part) {
+    return std::vector<int64_t>(part.ids.begin(), part.ids.end());
+  };
+  const std::vector<int64_t> closing = words(bench.parts->forms->recommend.parts().back());
+  const auto batch = finetuning.batch(0, 0);
+  for (const auto& ids : extended_ids(as_ours(batch), *bench.parts)) {
+    EXPECT_LE(static_cast<int64_t>(ids.size()), context);
+    EXPECT_THAT(std::vector<int64_t>(ids.end() - static_cast<int64_t>(closing.size()), ids.end()),
+                closing);
+  }
+  // Of 200 items the older ones are never read, in either stage.
+  EXPECT_GT(as_ours(batch).prompts.slots[item_slot].min().item<int64_t>(), -1);
+  const auto longest = pretraining.batch(0, 0);
+  const int64_t room = bench.parts->forms->interactions.room(context) + 1;
+  std::set<int64_t> read;
+  const auto numbers = as_ours(longest).numbers;
+  const auto targets = as_ours(longest).items.items.accessor<int64_t, 1>();
+  for (int64_t k = 0; k < targets.size(0); ++k) read.insert(targets[k]);
+  for (int64_t item = 2; item < 200 - room; ++item) EXPECT_EQ(read.count(item), 0u) << item;
+  for (int64_t item = 200 - room; item < 200; ++item) EXPECT_EQ(read.count(item), 1u) << item;
+}
+
+TEST(Cllm4RecCorpus, OnlyWhatTextsMentionIsRegularised) {
+  const Bench bench(small_shop(), {});
+  EXPECT_THAT(bench.corpus->user_documented(), ElementsAre(1, 0, 0, 0, 0));
+  EXPECT_THAT(bench.corpus->item_documented(), ElementsAre(1, 0, 0, 1, 0, 0, 1));
+  const CollaborativeObjective objective(bench.parts, 5);
+  const auto batch = objective.batch(0, 0);
+  EXPECT_EQ(as_ours(batch).mr_users.numel(), 1);
+  EXPECT_EQ(as_ours(batch).mr_items.numel(), 2 + 2 + 1);  // items 0 and 3, by three users
+}
+
+TEST(Cllm4RecOptionsTest, PromptsWithWrongSlotsAreConfigurationErrors) {
+  const auto failure = [](auto change) {
+    Cllm4RecOptions options;
+    change(options.prompts);
+    try {
+      Bench bench(small_shop(), options);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Exit::config);
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  EXPECT_THAT(failure([](auto& p) { p.recommend = "<user> will"; }), HasSubstr("<items>"));
+  EXPECT_THAT(failure([](auto& p) { p.review = "<text> <user> <item>"; }),
+              HasSubstr("the main text at the end"));
+  EXPECT_THAT(failure([](auto& p) { p.interactions = "<user> <item> <items>"; }),
+              HasSubstr("no <item>"));
+}
+
+TEST(Cllm4RecOptionsTest, UnknownTextColumnsAreNamed) {
+  Cllm4RecOptions options;
+  options.item_texts = {"titel"};
+  try {
+    Bench bench(small_shop(), options);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("did you mean 'title'"));
+  }
+}
+
+class Cllm4RecServing : public ::testing::Test {
+ protected:
+  Cllm4RecServing() : bench(small_shop(), options()) {}
+  static Cllm4RecOptions options() {
+    Cllm4RecOptions options;
+    options.init_std = 0.3;
+    return options;
+  }
+  static torch::Tensor all_scores(model::Recommender& recommender,
+                                  const std::vector<model::Query>& queries) {
+    torch::Tensor out =
+        torch::empty({static_cast<int64_t>(queries.size()), recommender.item_count()});
+    recommender.score_all(queries, out);
+    return out;
+  }
+  static model::Query known(data::Index user) {
+    model::Query query;
+    query.user = user;
+    return query;
+  }
+  static model::Query stranger(std::vector<data::Index> history) {
+    model::Query query;
+    query.history = std::move(history);
+    return query;
+  }
+  Bench bench;
+};
+
+TEST_F(Cllm4RecServing, ScoresDoNotDependOnWhoElseIsAsked) {
+  Cllm4RecRecommender recommender(bench.parts);
+  const std::vector<model::Query> queries{known(0), known(3), stranger({2, 4, 5}), known(2),
+                                          stranger({1})};
+  const torch::Tensor together = all_scores(recommender, queries);
+  for (size_t q = 0; q < queries.size(); ++q) {
+    const torch::Tensor alone = all_scores(recommender, {queries[q]});
+    EXPECT_LE((together[static_cast<int64_t>(q)] - alone[0]).abs().max().item<double>(), 1e-5) << q;
+  }
+  const torch::Tensor candidates = torch::tensor({{1, 5}, {0, 6}, {2, 3}, {4, 4}, {6, 0}});
+  EXPECT_LE((recommender.score(queries, candidates) - together.gather(1, candidates))
+                .abs()
+                .max()
+                .item<double>(),
+            1e-5);
+  EXPECT_LE(
+      (torch::mm(recommender.user_vectors(queries), recommender.item_vectors().t()) - together)
+          .abs()
+          .max()
+          .item<double>(),
+      1e-5);
+}
+
+TEST_F(Cllm4RecServing, StrangersAreServedFromTheirHistoryInEachWay) {
+  for (const char* way : {"mean", "items", "none"}) {
+    bench.parts->options.unknown_user = way;
+    Cllm4RecRecommender recommender(bench.parts);
+    const torch::Tensor scores =
+        all_scores(recommender, {stranger({0, 1}), stranger({5, 4}), stranger({})});
+    EXPECT_TRUE(scores.isfinite().all().item<bool>()) << way;
+    EXPECT_GT((scores[0] - scores[1]).abs().max().item<double>(), 1e-3) << way;
+  }
+}
+
+TEST_F(Cllm4RecServing, HistoryFollowsTheOption) {
+  bench.parts->valid.offsets = {0, 1, 1, 1, 1, 1};
+  bench.parts->valid.columns = {6};
+  Cllm4RecRecommender both(bench.parts);
+  const torch::Tensor of_both = all_scores(both, {known(0)});
+  model::Query given = known(0);
+  given.history = {0, 1, 2, 3, 4, 5, 6};
+  EXPECT_LE((all_scores(both, {given}) - of_both).abs().max().item<double>(), 1e-5);
+  bench.parts->options.eval_history = "train";
+  Cllm4RecRecommender train_only(bench.parts);
+  const torch::Tensor of_train = all_scores(train_only, {known(0)});
+  EXPECT_GT((of_train - of_both).abs().max().item<double>(), 1e-4);
+  EXPECT_LE((all_scores(train_only, {given}) - of_train).abs().max().item<double>(), 1e-5);
+}
+
+TEST_F(Cllm4RecServing, AColdItemIsKnownByItsText) {
+  Cllm4RecRecommender recommender(bench.parts);
+  EXPECT_TRUE(recommender.is_cold(6));
+  EXPECT_FALSE(recommender.is_cold(0));
+  EXPECT_TRUE(torch::equal(recommender.item_vectors()[6], bench.parts->content->item.weight()[6]));
+  EXPECT_TRUE(
+      torch::equal(recommender.item_vectors()[0], bench.parts->collaborative->item.weight()[0]));
+}
+
+TEST_F(Cllm4RecServing, AutoregressiveListsAreGreedyAndUnmasked) {
+  bench.parts->options.predict = "autoregressive";
+  Cllm4RecRecommender recommender(bench.parts);
+  const std::vector<model::Query> queries{known(1), stranger({0})};
+  const std::vector<std::vector<data::Index>> masked{{2, 4}, {0}};
+  const model::TopItems lists =
+      recommender.top({.queries = queries, .k = 3, .masked = masked, .tie_ranks = {}, .among = {}});
+  // The first item is the best of one next-item softmax; the next ones read the list so far.
+  bench.parts->options.predict = "next-item";
+  Cllm4RecRecommender stepwise(bench.parts);
+  std::vector<data::Index> history{0}, expected;
+  for (int k = 0; k < 3; ++k) {
+    torch::Tensor scores = all_scores(stepwise, {stranger(history)})[0];
+    for (const data::Index seen : history) scores[seen] = -1e9;
+    expected.push_back(static_cast<data::Index>(scores.argmax().item<int64_t>()));
+    history.push_back(expected.back());
+  }
+  EXPECT_EQ(lists.items[1], expected);
+  EXPECT_EQ(lists.items[0].size(), 3u);
+  EXPECT_THAT(lists.items[0], ::testing::Not(::testing::Contains(2)));
+  EXPECT_TRUE(std::is_sorted(lists.scores[1].rbegin(), lists.scores[1].rend()));
+}
+
+TEST_F(Cllm4RecServing, SavedAndLoadedItRecommendsTheSame) {
+  const fs::path folder = fs::path(::testing::TempDir()) / "cllm4rec_saved";
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  Cllm4RecRecommender recommender(bench.parts);
+  model::SavedModel saved;
+  saved.folder = folder;
+  saved.json = recommender.save(folder);
+  saved.users = std::make_shared<data::IdMap>(bench.data->users);
+  saved.items = std::make_shared<data::IdMap>(bench.data->items);
+  saved.precision = "fp32";
+  Cllm4RecRecommender loaded(load_parts(saved));
+  const std::vector<model::Query> queries{known(0), known(3), stranger({2, 4, 5})};
+  EXPECT_LE(
+      (all_scores(loaded, queries) - all_scores(recommender, queries)).abs().max().item<double>(),
+      1e-6);
+  EXPECT_TRUE(loaded.is_cold(6));
+  EXPECT_TRUE(fs::exists(folder / "backbone/config.json"));
+  // Fewer people than the tables hold: the folder's parts do not belong together.
+  saved.users = std::make_shared<data::IdMap>();
+  EXPECT_THROW(load_parts(saved), Error);
+  fs::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace kindred::methods::testing
