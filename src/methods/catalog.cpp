@@ -10,6 +10,7 @@
 #include "cf/slim.h"
 #include "core/error.h"
 #include "core/strings.h"
+#include "methods/cllm4rec.h"
 #include "methods/md_cvae.h"
 
 namespace kindred::methods {
@@ -26,6 +27,10 @@ const std::vector<model::CatalogEntry>& entries() {
       cf::slim_entry(),
       cf::multi_vae_entry(),
       md_cvae_entry(),
+      {"cllm4rec",
+       "user and item tokens learned inside a frozen language model by mutually regularised collaborative "
+       "and content language modelling (CLLM4Rec, 2023)",
+       make_cllm4rec, load_cllm4rec, describe_cllm4rec},
   };
   // clang-format on
   return list;
