@@ -144,7 +144,7 @@ model::Stage MdCvae::content_stage(const std::string& name, ContentPart part, si
   const bool masked = part == ContentPart::layer && layer == 0;
   model::Stage stage;
   stage.name = name;
-  stage.objectives = {std::make_shared<ContentObjective>(
+  stage.objectives = {std::make_shared<ContentVaeObjective>(
       content_, content_batches(name, masked ? options_.mask : 0.0), part, layer)};
   stage.parameters = {
       {part == ContentPart::whole ? content_->parameters() : content_->trained_by(layer), 1.0, {}}};
@@ -213,7 +213,7 @@ std::shared_ptr<model::Objective> MdCvae::content_objective() const {
     return options.lambda_w * content->squared_weights() +
            options.lambda_v * distance.square().sum(1).mean();
   };
-  return std::make_shared<ContentObjective>(content_, content_batches("joint", 0.0),
+  return std::make_shared<ContentVaeObjective>(content_, content_batches("joint", 0.0),
                                             ContentPart::whole, 0, penalty);
 }
 

@@ -233,7 +233,7 @@ torch::Tensor ContentVae::squared_weights() const {
   return sum;
 }
 
-ContentObjective::ContentObjective(std::shared_ptr<ContentVae> vae,
+ContentVaeObjective::ContentVaeObjective(std::shared_ptr<ContentVae> vae,
                                    std::shared_ptr<ContentBatches> batches, ContentPart part,
                                    size_t layer, ContentPenalty penalty)
     : vae_(std::move(vae)),
@@ -242,7 +242,7 @@ ContentObjective::ContentObjective(std::shared_ptr<ContentVae> vae,
       layer_(layer),
       penalty_(std::move(penalty)) {}
 
-model::LossParts ContentObjective::loss(const model::Batch& any) {
+model::LossParts ContentVaeObjective::loss(const model::Batch& any) {
   const auto& batch = dynamic_cast<const ContentBatch&>(any);
   const ContentVae::Loss loss = part_ == ContentPart::layer  ? vae_->layer_loss(layer_, batch)
                                 : part_ == ContentPart::core ? vae_->core_loss(batch)

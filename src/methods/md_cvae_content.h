@@ -114,9 +114,9 @@ using ContentPenalty = std::function<torch::Tensor(const ContentBatch&, const to
 /// Which part of the content autoencoder an objective trains.
 enum class ContentPart { layer, core, whole };
 
-class ContentObjective final : public model::Objective {
+class ContentVaeObjective final : public model::Objective {
  public:
-  ContentObjective(std::shared_ptr<ContentVae> vae, std::shared_ptr<ContentBatches> batches,
+  ContentVaeObjective(std::shared_ptr<ContentVae> vae, std::shared_ptr<ContentBatches> batches,
                    ContentPart part, size_t layer = 0, ContentPenalty penalty = nullptr);
   std::string name() const override { return "content"; }
   int64_t steps(int64_t) const override { return batches_->steps(); }
