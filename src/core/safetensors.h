@@ -62,8 +62,9 @@ std::unique_ptr<TensorFile> open_torch_bin(const std::filesystem::path& path);
 
 /// Opens `model.safetensors`, its sharded form with `model.safetensors.index.json`, or
 /// `pytorch_model.bin` (also sharded) of a Hugging Face folder. Shard names are confined to the
-/// folder.
-std::unique_ptr<TensorFile> open_checkpoint(const std::filesystem::path& folder);
+/// folder. `name` is the file's stem: "model", or "adapter_model" of an adapter.
+std::unique_ptr<TensorFile> open_checkpoint(const std::filesystem::path& folder,
+                                            const std::string& name = "model");
 
 /// A tensor to be written.
 struct TensorToWrite {
