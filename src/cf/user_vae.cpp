@@ -159,29 +159,20 @@ UserBatches::UserBatches(std::shared_ptr<const data::Csr> users, UserBatchOption
     : users_(std::move(users)), options_(std::move(options)) {
   for (int64_t u = 0; u < users_->rows(); ++u)
     if (!users_->row(u).empty()) people_.push_back(static_cast<Index>(u));
+  order_ = std::make_shared<data::ShuffledBatches>(static_cast<int64_t>(people_.size()),
+                                                   options_.batch_size, options_.seed,
+                                                   options_.stream + ".order");
 }
 
 int64_t UserBatches::steps() const {
-  return (static_cast<int64_t>(people_.size()) + options_.batch_size - 1) / options_.batch_size;
-}
-
-std::vector<Index> UserBatches::people_of(int64_t epoch, int64_t step) const {
-  if (ordered_epoch_ != epoch) {
-    ordered_ = people_;
-    Random(options_.seed, options_.stream + ".order", {static_cast<uint64_t>(epoch)})
-        .shuffle(ordered_);
-    ordered_epoch_ = epoch;
-  }
-  const auto size = static_cast<int64_t>(ordered_.size());
-  const int64_t begin = step * options_.batch_size;
-  return {ordered_.begin() + begin, ordered_.begin() + std::min(size, begin + options_.batch_size)};
+  return order_->steps(0);
 }
 
 std::unique_ptr<UserBatch> UserBatches::make(int64_t epoch, int64_t step) const {
   auto batch = std::make_unique<UserBatch>();
   std::vector<std::vector<Index>> lists;
-  for (const Index user : people_of(epoch, step)) {
-    const auto row = users_->row(user);
+  for (const int64_t person : order_->batch(epoch, step)) {
+    const auto row = users_->row(people_[static_cast<size_t>(person)]);
     lists.emplace_back(row.begin(), row.end());
   }
   const auto at = {static_cast<uint64_t>(epoch), static_cast<uint64_t>(step)};

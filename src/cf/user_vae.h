@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cf/history.h"
+#include "data/sampler.h"
 #include "model/method.h"
 #include "model/objective.h"
 
@@ -116,7 +117,6 @@ struct UserBatchOptions {
 };
 
 /// Batches of all people with items, in a new order every epoch: a pure function of (epoch, step).
-/// Asked by one thread at a time.
 class UserBatches {
  public:
   UserBatches(std::shared_ptr<const data::Csr> users, UserBatchOptions options);
@@ -124,13 +124,10 @@ class UserBatches {
   std::unique_ptr<UserBatch> make(int64_t epoch, int64_t step) const;
 
  private:
-  std::vector<Index> people_of(int64_t epoch, int64_t step) const;
-
   std::shared_ptr<const data::Csr> users_;
   UserBatchOptions options_;
   std::vector<Index> people_;
-  mutable int64_t ordered_epoch_ = -1;
-  mutable std::vector<Index> ordered_;
+  std::shared_ptr<data::ShuffledBatches> order_;
 };
 
 /// The two sums of a batch, over users: negative multinomial log-likelihood of their items, and
