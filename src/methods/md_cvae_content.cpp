@@ -48,22 +48,13 @@ ContentBatches::ContentBatches(std::shared_ptr<const text::BagOfWords> bags, Con
     : bags_(std::move(bags)), options_(std::move(options)) {
   for (int64_t item = 0; item < bags_->documents(); ++item)
     if (bags_->offsets[item] < bags_->offsets[item + 1]) described_.push_back(item);
+  order_ = std::make_shared<data::ShuffledBatches>(static_cast<int64_t>(described_.size()),
+                                                   options_.batch_size, options_.seed,
+                                                   options_.stream + ".order");
 }
 
 int64_t ContentBatches::steps() const {
-  return (static_cast<int64_t>(described_.size()) + options_.batch_size - 1) / options_.batch_size;
-}
-
-std::vector<int64_t> ContentBatches::items_of(int64_t epoch, int64_t step) const {
-  if (ordered_epoch_ != epoch) {
-    ordered_ = described_;
-    Random(options_.seed, options_.stream + ".order", {static_cast<uint64_t>(epoch)})
-        .shuffle(ordered_);
-    ordered_epoch_ = epoch;
-  }
-  const auto size = static_cast<int64_t>(ordered_.size());
-  const int64_t begin = step * options_.batch_size;
-  return {ordered_.begin() + begin, ordered_.begin() + std::min(size, begin + options_.batch_size)};
+  return order_->steps(0);
 }
 
 std::unique_ptr<ContentBatch> ContentBatches::of(const std::vector<int64_t>& items) const {
@@ -89,7 +80,9 @@ std::unique_ptr<ContentBatch> ContentBatches::of(const std::vector<int64_t>& ite
 }
 
 std::unique_ptr<ContentBatch> ContentBatches::make(int64_t epoch, int64_t step) const {
-  auto batch = of(items_of(epoch, step));
+  std::vector<int64_t> items;
+  for (const int64_t row : order_->batch(epoch, step)) items.push_back(described_[row]);
+  auto batch = of(items);
   const auto at = {static_cast<uint64_t>(epoch), static_cast<uint64_t>(step)};
   if (options_.mask > 0) {
     auto generator = stream_of(options_, "mask", at);

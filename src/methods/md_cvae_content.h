@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "data/sampler.h"
 #include "model/objective.h"
 #include "model/recommender.h"
 #include "text/bag_of_words.h"
@@ -39,7 +40,6 @@ struct ContentOptions {
 };
 
 /// Batches of the items that have words, in a new order every epoch: a function of (epoch, step).
-/// Asked by one thread at a time.
 class ContentBatches {
  public:
   ContentBatches(std::shared_ptr<const text::BagOfWords> bags, ContentOptions options);
@@ -51,13 +51,10 @@ class ContentBatches {
   const std::vector<int64_t>& described() const { return described_; }
 
  private:
-  std::vector<int64_t> items_of(int64_t epoch, int64_t step) const;
-
   std::shared_ptr<const text::BagOfWords> bags_;
   ContentOptions options_;
   std::vector<int64_t> described_;
-  mutable int64_t ordered_epoch_ = -1;
-  mutable std::vector<int64_t> ordered_;
+  std::shared_ptr<data::ShuffledBatches> order_;
 };
 
 /// Sigmoid layers V -> H... -> (mean, log deviation) [K] -> H... -> V. The decoder's matrices are

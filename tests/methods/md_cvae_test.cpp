@@ -104,7 +104,8 @@ torch::Tensor from_twin(const Tensors& tensors, const std::string& set, const st
 /// Every parameter of the method by name: those of the last stage.
 model::NamedTensors parameters(model::Method& method) {
   model::NamedTensors all;
-  for (const auto& group : method.stages().back().parameters)
+  const auto stages = method.stages();
+  for (const auto& group : stages.back().parameters)
     all.insert(all.end(), group.parameters.begin(), group.parameters.end());
   return all;
 }
