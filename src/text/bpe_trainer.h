@@ -21,7 +21,8 @@ struct BpeTrainerOptions {
   int64_t min_frequency = 2;
   /// Take the first ids, in this order.
   std::vector<std::string> special_tokens = {"<|endoftext|>"};
-  /// Each stays a single token wherever it is a whole word of the splitting rule (" Yes").
+  /// Each becomes a single token wherever it is a whole word of the splitting rule (" Yes"): where
+  /// training does not join it, merges of the lowest priority do, within `vocab_size`.
   std::vector<std::string> reserved_words;
   /// Which special token plays which part; empty: none.
   std::string bos_token = "<|endoftext|>";
@@ -51,6 +52,12 @@ struct TrainedBpe {
   /// Merges by rank, as pairs of ids of `pieces`.
   std::vector<std::pair<int32_t, int32_t>> merges;
 
+  /// The text of `tokenizer.json`.
+  std::string tokenizer_json() const;
+
+  /// The tokenizer itself.
+  std::shared_ptr<Tokenizer> tokenizer() const;
+
   /// Writes `tokenizer.json`, `vocab.json`, `merges.txt`, `tokenizer_config.json` and
   /// `special_tokens_map.json` into a folder, as `transformers` reads them. Throws `io`.
   void save(const fs::path& folder) const;
@@ -61,13 +68,14 @@ struct TrainedBpe {
 /// trainer's rule, so merges equal its own).
 class BpeTrainer {
  public:
-  /// Throws `config` where the options contradict one another.
+  /// Throws `config`, with every problem, where the options contradict one another.
   explicit BpeTrainer(BpeTrainerOptions options);
   ~BpeTrainer();
   BpeTrainer(const BpeTrainer&) = delete;
   BpeTrainer& operator=(const BpeTrainer&) = delete;
 
-  /// Counts the words of one text; texts are apart from one another (no word spans two).
+  /// Counts the words of one text; texts are apart from one another (no word spans two). Special
+  /// tokens in the text are left out, as they never are words.
   void add(std::string_view text);
 
   /// Called with (merges learned, merges wanted) now and then.

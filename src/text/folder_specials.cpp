@@ -35,7 +35,7 @@ int64_t id_of_key(const JsonNode& node, std::string_view key) {
   int64_t id = -1;
   const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
   if (error != std::errc() || end != key.data() + key.size() || id < 0 || id > 1 << 24) {
-    node.fail(cat("got the key ", quoted(key), ", expected an id"));
+    node.fail(cat("got the key ", shown(key), ", expected an id"));
   }
   return id;
 }
@@ -67,7 +67,7 @@ void read_added_decoder(const JsonNode& node, FolderSpecials& specials) {
 
 void read_added_json(const JsonNode& root, FolderSpecials& specials) {
   for (const auto member : root.object()) {
-    const JsonNode id(member.value, cat(root.where(), ": ", quoted(member.key)));
+    const JsonNode id(member.value, cat(root.where(), ": ", shown(member.key)));
     AddedToken token;
     token.content = member.key;
     if (token.content.empty() || !is_valid_utf8(token.content)) id.fail("not a token");

@@ -38,7 +38,7 @@ std::string kind_name(simdjson::dom::element value) {
     case simdjson::dom::element_type::OBJECT:
       return "an object";
     case simdjson::dom::element_type::STRING:
-      return "the string " + quoted(value.get_string().value());
+      return "the string " + shown(value.get_string().value());
     case simdjson::dom::element_type::BOOL:
       return value.get_bool().value() ? "true" : "false";
     case simdjson::dom::element_type::NULL_VALUE:
@@ -50,7 +50,7 @@ std::string kind_name(simdjson::dom::element value) {
 
 }  // namespace
 
-std::string quoted(std::string_view token) {
+std::string shown(std::string_view token) {
   constexpr size_t kShown = 60;
   std::string text = "\"";
   const std::string valid = sanitize_utf8(token);
@@ -77,7 +77,7 @@ std::optional<JsonNode> JsonNode::find(std::string_view key) const {
   bool seen = false;
   for (const auto member : object()) {
     if (member.key != key) continue;
-    if (seen) fail(cat("the key ", quoted(key), " is there twice"));
+    if (seen) fail(cat("the key ", shown(key), " is there twice"));
     seen = true;
     if (!member.value.is_null()) found.emplace(member.value, cat(where_, joint_, key));
   }
@@ -86,7 +86,7 @@ std::optional<JsonNode> JsonNode::find(std::string_view key) const {
 
 JsonNode JsonNode::at(std::string_view key) const {
   if (auto found = find(key)) return *std::move(found);
-  fail(cat("the key ", quoted(key), " is missing"));
+  fail(cat("the key ", shown(key), " is missing"));
 }
 
 simdjson::dom::object JsonNode::object() const {
@@ -103,7 +103,7 @@ std::string_view JsonNode::text() const {
   if (!value_.is_string()) expected("a string");
   const std::string_view text = value_.get_string().value();
   // An escaped lone surrogate passes the parser and leaves ill-formed bytes.
-  if (!is_valid_utf8(text)) fail(cat("the string ", quoted(text), " is not well-formed Unicode"));
+  if (!is_valid_utf8(text)) fail(cat("the string ", shown(text), " is not well-formed Unicode"));
   return text;
 }
 

@@ -14,7 +14,7 @@
 namespace kindred::text {
 
 /// A token as an error sentence shows it: quoted, escaped, cut after 60 bytes.
-std::string quoted(std::string_view token);
+std::string shown(std::string_view token);
 
 /// A value and where it stands ("tokenizer.json: model.vocab"). Lives as long as its document.
 class JsonNode {

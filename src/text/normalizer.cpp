@@ -78,7 +78,7 @@ void Normalizer::read(const JsonNode& node, int depth, std::vector<Step>& steps)
                      .left = node.flag("strip_left", true),
                      .right = node.flag("strip_right", true)});
   } else {
-    type.fail(cat("got ", quoted(name),
+    type.fail(cat("got ", shown(name),
                   ", expected NFC, NFD, NFKC, NFKD, Replace, Prepend, Strip or Sequence"));
   }
 }

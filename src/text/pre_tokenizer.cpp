@@ -67,7 +67,7 @@ void PreTokenizer::read(const JsonNode& node, int depth, PreTokenizer& result) {
     const JsonNode pattern = node.at("pattern").at("Regex");
     const auto rule = SplitRule::of_regex(pattern.text());
     if (!rule) {
-      pattern.fail(cat("got ", quoted(pattern.text()),
+      pattern.fail(cat("got ", shown(pattern.text()),
                        ", expected the expression of GPT-2, of Qwen 2 or of Llama 3"));
     }
     // Every character matches these expressions: with `Isolated` the matches are the words.
@@ -76,7 +76,7 @@ void PreTokenizer::read(const JsonNode& node, int depth, PreTokenizer& result) {
     }
     result.steps_.push_back({*rule, false});
   } else {
-    type.fail(cat("got ", quoted(name), ", expected ByteLevel, Split, Digits or Sequence"));
+    type.fail(cat("got ", shown(name), ", expected ByteLevel, Split, Digits or Sequence"));
   }
 }
 

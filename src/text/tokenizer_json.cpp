@@ -27,7 +27,7 @@ class PostProcessor {
       add({token_and_id(node.at("cls"))}, {token_and_id(node.at("sep"))});
     } else {
       type.fail(
-          cat("got ", quoted(name),
+          cat("got ", shown(name),
               ", expected ByteLevel, TemplateProcessing, RobertaProcessing, BertProcessing or "
               "Sequence"));
     }
@@ -127,7 +127,7 @@ void expect_absent(const JsonNode& model, std::string_view key) {
 
 void read_model(const JsonNode& model, TokenizerParts& parts) {
   if (const std::string_view type = model.text_or("type", "BPE"); type != "BPE") {
-    model.at("type").fail(cat("got ", quoted(type), ", expected BPE, the only model read so far"));
+    model.at("type").fail(cat("got ", shown(type), ", expected BPE, the only model read so far"));
   }
   expect_absent(model, "continuing_subword_prefix");
   expect_absent(model, "end_of_word_suffix");
@@ -136,7 +136,7 @@ void read_model(const JsonNode& model, TokenizerParts& parts) {
   read_merges(model.at("merges"), parts);
   if (const auto unk = model.find("unk_token")) {
     parts.model.unk = parts.vocabulary.find(unk->text());
-    if (!parts.model.unk) unk->fail(cat(quoted(unk->text()), " is not in the vocabulary"));
+    if (!parts.model.unk) unk->fail(cat(shown(unk->text()), " is not in the vocabulary"));
   }
   parts.model.fuse_unk = model.flag("fuse_unk", false);
   parts.model.ignore_merges = model.flag("ignore_merges", false);
@@ -156,7 +156,7 @@ Decoder read_decoder(const JsonNode& node) {
     if (only) return *only;
   }
   if (type.text() != "ByteLevel")
-    type.fail(cat("got ", quoted(type.text()), ", expected ByteLevel"));
+    type.fail(cat("got ", shown(type.text()), ", expected ByteLevel"));
   return Decoder::byte_level;
 }
 
@@ -177,24 +177,24 @@ AddedToken added_token(const JsonNode& node, bool special) {
 void MergeReader::fail(std::string_view left, std::string_view right, std::string_view unknown,
                        const std::string& where) {
   throw Error(Exit::bad_data, where,
-              cat("merge of ", quoted(left), " and ", quoted(right), ": ", quoted(unknown),
+              cat("merge of ", shown(left), " and ", shown(right), ": ", shown(unknown),
                   " is not in the vocabulary"));
 }
 
 void MergeReader::fail_form(std::string_view line, const std::string& where) {
   throw Error(Exit::bad_data, where,
-              cat("got ", quoted(line), ", expected two tokens with one space between them"));
+              cat("got ", shown(line), ", expected two tokens with one space between them"));
 }
 
 void read_vocabulary(const JsonNode& node, Vocabulary& vocabulary) {
   for (const auto member : node.object()) {
     const auto value = member.value.get_int64();
     if (value.error() || !is_valid_utf8(member.key)) {
-      JsonNode(member.value, cat(node.where(), "[", quoted(member.key), "]"))
+      JsonNode(member.value, cat(node.where(), "[", shown(member.key), "]"))
           .expected("a token of well-formed Unicode with an integer as its id");
     }
     if (vocabulary.find(member.key)) {
-      node.fail(cat("token ", quoted(member.key), ": it is there twice"));
+      node.fail(cat("token ", shown(member.key), ": it is there twice"));
     }
     vocabulary.add(member.key, value.value_unsafe(), node.where());
   }

@@ -13,7 +13,7 @@ constexpr int64_t kLargestId = int64_t{1} << 24;
 
 void Vocabulary::add(std::string_view token, int64_t id, const std::string& where) {
   const auto fail = [&](const std::string& message) {
-    throw Error(Exit::bad_data, where, cat("token ", quoted(token), ": ", message));
+    throw Error(Exit::bad_data, where, cat("token ", shown(token), ": ", message));
   };
   if (id < 0 || id > kLargestId) {
     fail(cat("got id ", id, ", expected one from 0 to ", kLargestId));
@@ -24,7 +24,7 @@ void Vocabulary::add(std::string_view token, int64_t id, const std::string& wher
   }
   const auto at = static_cast<size_t>(id);
   if (at >= pieces_.size()) pieces_.resize(at + 1, nullptr);
-  if (pieces_[at]) fail(cat("its id ", id, " already belongs to ", quoted(*pieces_[at])));
+  if (pieces_[at]) fail(cat("its id ", id, " already belongs to ", shown(*pieces_[at])));
   pieces_[at] = &ids_.emplace(token, static_cast<int32_t>(id)).first->first;
 }
 
