@@ -13,7 +13,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
-// Runs task(begin, end, head) for every sequence and head. Lengths differ, so threads draw tasks
+// Runs task(sequence, head) for every sequence and head. Lengths differ, so threads draw tasks
 // one by one; each writes its own part of the output, hence the result does not depend on who ran
 // it.
 template <class Task>
@@ -25,7 +25,7 @@ void for_heads(const AttentionShape& shape, const Task& task) {
     for (int64_t i = next.fetch_add(1); i < tasks; i = next.fetch_add(1)) {
       const auto s = static_cast<size_t>(i / shape.heads);
       if (shape.offsets[s + 1] > shape.offsets[s]) {
-        task(shape.offsets[s], shape.offsets[s + 1], i % shape.heads);
+        task(s, i % shape.heads);
       }
     }
   });
@@ -33,12 +33,41 @@ void for_heads(const AttentionShape& shape, const Task& task) {
 
 template <class E>
 kernels::AttentionHead<E> head_of(const E* qkv, int64_t d, const AttentionShape& shape,
-                                  int64_t begin, int64_t end, int64_t head) {
+                                  size_t sequence, int64_t head) {
+  const int64_t begin = shape.offsets[sequence], end = shape.offsets[sequence + 1];
   const int64_t size = d / shape.heads;
   const E* first = qkv + begin * 3 * d + head * size;
   return {first,       first + d, first + 2 * d,
           3 * d,       3 * d,     end - begin,
           end - begin, size,      static_cast<float>(shape.scale)};
+}
+
+// Makes room for `n` more rows, twice what is held so that appending stays linear.
+void append(torch::Tensor& rows, int64_t length, const torch::Tensor& more) {
+  const int64_t n = more.size(0);
+  if (!rows.defined() || rows.size(0) < length + n) {
+    auto larger =
+        torch::empty({std::max<int64_t>(2 * length, length + n), more.size(1)}, more.options());
+    if (length > 0) larger.narrow(0, 0, length).copy_(rows.narrow(0, 0, length));
+    rows = larger;
+  }
+  rows.narrow(0, length, n).copy_(more);
+}
+
+// One sequence's new queries [n, D] against all its keys, by ATen.
+torch::Tensor attend_plain(const torch::Tensor& queries, const KeysValues& cache, int64_t heads,
+                           double scale) {
+  const int64_t n = queries.size(0), d = queries.size(1), total = cache.length;
+  const auto by_head = [&](const torch::Tensor& rows) {
+    return rows.reshape({rows.size(0), heads, d / heads}).transpose(0, 1);
+  };
+  const auto keys = by_head(cache.keys.narrow(0, 0, total));
+  const auto values = by_head(cache.values.narrow(0, 0, total));
+  const auto future =
+      torch::ones({n, total}, queries.options().dtype(torch::kBool)).triu(total - n + 1);
+  const auto scores = torch::matmul(by_head(queries), keys.transpose(1, 2)).to(torch::kFloat);
+  const auto weights = torch::softmax((scores * scale).masked_fill(future, -INFINITY), -1);
+  return torch::matmul(weights.to(values.scalar_type()), values).transpose(0, 1).reshape({n, d});
 }
 
 class PackedAttention : public torch::autograd::Function<PackedAttention> {
@@ -78,10 +107,11 @@ void attention_forward(const torch::Tensor& qkv, const AttentionShape& shape, to
   with_element(qkv.scalar_type(), [&](auto type) {
     const auto* from = data_of(qkv, type);
     auto* to = data_of(out, type);
-    for_heads(shape, [&](int64_t begin, int64_t end, int64_t head) {
-      kernels::attention_forward(
-          head_of(from, d, shape, begin, end, head), to + begin * d + head * size, d,
-          sums == nullptr ? nullptr : sums + begin * shape.heads + head, shape.heads);
+    for_heads(shape, [&](size_t s, int64_t head) {
+      const int64_t begin = shape.offsets[s];
+      kernels::attention_forward(head_of(from, d, shape, s, head), to + begin * d + head * size, d,
+                                 sums == nullptr ? nullptr : sums + begin * shape.heads + head,
+                                 shape.heads);
     });
   });
 }
@@ -96,10 +126,11 @@ torch::Tensor attention_backward(const torch::Tensor& qkv, const AttentionShape&
     const auto* given = data_of(d_out, type);
     auto* to = data_of(d_qkv, type);
     const float* sums = log_sums.data_ptr<float>();
-    for_heads(shape, [&](int64_t begin, int64_t end, int64_t head) {
+    for_heads(shape, [&](size_t s, int64_t head) {
+      const int64_t begin = shape.offsets[s];
       const int64_t narrow = begin * d + head * size, wide = begin * 3 * d + head * size;
       kernels::attention_backward(
-          head_of(from, d, shape, begin, end, head),
+          head_of(from, d, shape, s, head),
           kernels::AttentionGradient<decltype(type)>{
               mixed + narrow, given + narrow, d, sums + begin * shape.heads + head, shape.heads,
               to + wide, to + wide + d, to + wide + 2 * d, 3 * d});
@@ -111,6 +142,43 @@ torch::Tensor attention_backward(const torch::Tensor& qkv, const AttentionShape&
 torch::Tensor attention(const torch::Tensor& qkv, const AttentionShape& shape) {
   if (!qkv.device().is_cpu()) return attention_plain(qkv, shape);
   return PackedAttention::apply(qkv, shape);
+}
+
+torch::Tensor attention_cached(const torch::Tensor& qkv, const AttentionShape& shape,
+                               std::span<KeysValues* const> caches) {
+  const int64_t d = qkv.size(1) / 3, size = d / shape.heads;
+  const bool on_processor = qkv.device().is_cpu();
+  auto out = torch::empty({qkv.size(0), d}, qkv.options());
+  for (size_t s = 0; s < caches.size(); ++s) {
+    const int64_t begin = shape.offsets[s], n = shape.offsets[s + 1] - begin;
+    const auto rows = qkv.narrow(0, begin, n);
+    append(caches[s]->keys, caches[s]->length, rows.narrow(1, d, d));
+    append(caches[s]->values, caches[s]->length, rows.narrow(1, 2 * d, d));
+    caches[s]->length += n;
+    if (!on_processor) {
+      out.narrow(0, begin, n)
+          .copy_(attend_plain(rows.narrow(1, 0, d), *caches[s], shape.heads, shape.scale));
+    }
+  }
+  if (!on_processor) return out;
+  with_element(qkv.scalar_type(), [&](auto type) {
+    const auto* from = data_of(qkv, type);
+    auto* to = data_of(out, type);
+    for_heads(shape, [&](size_t s, int64_t head) {
+      const int64_t begin = shape.offsets[s], offset = head * size;
+      const kernels::AttentionHead<decltype(type)> task{from + begin * 3 * d + offset,
+                                                        data_of(caches[s]->keys, type) + offset,
+                                                        data_of(caches[s]->values, type) + offset,
+                                                        3 * d,
+                                                        d,
+                                                        shape.offsets[s + 1] - begin,
+                                                        caches[s]->length,
+                                                        size,
+                                                        static_cast<float>(shape.scale)};
+      kernels::attention_forward(task, to + begin * d + offset, d, nullptr, 0);
+    });
+  });
+  return out;
 }
 
 torch::Tensor attention_plain(const torch::Tensor& qkv, const AttentionShape& shape,

@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace kindred::lm {
@@ -31,5 +32,16 @@ void attention_forward(const torch::Tensor& qkv, const AttentionShape& shape, to
 torch::Tensor attention_backward(const torch::Tensor& qkv, const AttentionShape& shape,
                                  const torch::Tensor& out, const torch::Tensor& log_sums,
                                  const torch::Tensor& d_out);
+
+/// Keys and values [capacity, D] of one sequence, of which the first `length` rows are filled.
+struct KeysValues {
+  torch::Tensor keys, values;
+  int64_t length = 0;
+};
+/// New tokens of several sequences (qkv [T, 3 D], one part of `shape.offsets` each) after the
+/// cached ones: appends their keys and values, growing the caches, and returns [T, D]. No
+/// gradients.
+torch::Tensor attention_cached(const torch::Tensor& qkv, const AttentionShape& shape,
+                               std::span<KeysValues* const> caches);
 
 }  // namespace kindred::lm

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,16 +25,20 @@ struct Packed {
   int64_t tokens() const { return offsets.back(); }
 };
 
-/// Keys and values of the tokens read so far, one entry a layer; made by make_cache().
+/// Keys and values of one sequence's tokens read so far; made by make_cache().
 struct Cache {
   virtual ~Cache() = default;
   virtual int64_t length() const = 0;
+  /// A copy to continue in another way, so that candidates share what was read before them.
+  virtual std::unique_ptr<Cache> fork() const = 0;
 };
 
 /// How a backbone is loaded.
 struct LoadOptions {
-  std::string precision = "fp32";  ///< auto, fp32, bf16
-  bool trainable = false;          ///< keep fp32 weights that take gradients
+  /// Of matrix products: fp32, bf16, or auto (bf16 where the processor multiplies it). Frozen
+  /// weights are stored in it; trainable ones stay fp32 and are rounded where they are multiplied.
+  std::string precision = "fp32";
+  bool trainable = false;  ///< weights take gradients
   torch::Device device = torch::kCPU;
 };
 
@@ -51,16 +56,28 @@ class CausalLM : public torch::nn::Module {
   virtual torch::Tensor embed(const torch::Tensor& ids) = 0;
   /// Final hidden states (after the last norm) -> [T, D]. Differentiable in the embeddings; dropout
   /// is active in training mode only. Throws `bad_data` when a sequence is longer than context().
-  virtual torch::Tensor hidden(const Packed& input) = 0;
+  /// With `rows` [R] int64 only those of the packed tokens are returned, [R, D], and what nobody
+  /// reads of the last block is not computed.
+  virtual torch::Tensor hidden(const Packed& input, const torch::Tensor& rows = {}) = 0;
   /// Rows of hidden states [R, D] -> [R, V] float.
   virtual torch::Tensor logits(const torch::Tensor& hidden) = 0;
   /// Sum of cross-entropies of targets [R] given hidden rows [R, D], never holding [R, V] at once.
   virtual torch::Tensor cross_entropy_sum(const torch::Tensor& hidden,
                                           const torch::Tensor& targets) = 0;
 
-  /// One sequence with a cache: embeddings [L, D] of the next L tokens -> hidden [L, D].
+  /// An empty cache, for one sequence.
   virtual std::unique_ptr<Cache> make_cache() = 0;
-  virtual torch::Tensor hidden_next(const torch::Tensor& embeddings, Cache& cache) = 0;
+  /// The next tokens of several sequences, one cache each -> their hidden states [T, D]; the caches
+  /// then hold these tokens too. No gradients. Throws `bad_data` beyond context().
+  virtual torch::Tensor hidden_next(const Packed& next, std::span<Cache* const> caches) = 0;
+  /// The same for one sequence: embeddings [L, D] -> [L, D].
+  torch::Tensor hidden_next(const torch::Tensor& embeddings, Cache& cache) {
+    Cache* one[] = {&cache};
+    return hidden_next(Packed{embeddings, {0, embeddings.size(0)}}, one);
+  }
+
+  /// Where the weights are.
+  virtual torch::Device device() const = 0;
 
   /// config.json, as it would be written back.
   virtual Json config() const = 0;
@@ -71,8 +88,10 @@ class CausalLM : public torch::nn::Module {
 std::shared_ptr<CausalLM> load_causal_lm(const std::filesystem::path& folder,
                                          const LoadOptions& options);
 
-/// A model of that configuration with random weights (Hugging Face's initialisation), trainable.
-std::shared_ptr<CausalLM> make_causal_lm(const Json& config, uint64_t seed);
+/// A model of that configuration with random weights (Hugging Face's initialisation); trainable
+/// unless `options` say otherwise. Throws `config`.
+std::shared_ptr<CausalLM> make_causal_lm(const Json& config, uint64_t seed,
+                                         const LoadOptions& options = {"fp32", true, torch::kCPU});
 
 /// Writes config.json and model.safetensors as `transformers` reads them.
 void save_causal_lm(const CausalLM& model, const std::filesystem::path& folder,

@@ -45,21 +45,18 @@ bool can_pack(const torch::Tensor& weight) {
 }  // namespace
 
 FrozenLinear::FrozenLinear(torch::Tensor weight, torch::Tensor bias)
-    : weight_(std::move(weight)),
-      bias_(std::move(bias)),
-      packs_(can_pack(weight_)),
-      packed_(std::make_shared<Packed>()) {}
+    : weight_(std::move(weight)), bias_(std::move(bias)), packs_(can_pack(weight_)) {}
 
 torch::Tensor FrozenLinear::forward(const torch::Tensor& x) const {
   if (!packs_ || x.size(0) == 0) return at::addmm(bias_, x, weight_);
-  std::call_once(packed_->forward_once, [&] { packed_->forward = reorder(weight_.t()); });
-  return packed_linear(x, packed_->forward, bias_);
+  std::call_once(forward_once_, [&] { forward_packed_ = reorder(weight_.t()); });
+  return packed_linear(x, forward_packed_, bias_);
 }
 
 torch::Tensor FrozenLinear::backward(const torch::Tensor& d_y) const {
   if (!packs_ || d_y.size(0) == 0) return at::mm(d_y, weight_.t());
-  std::call_once(packed_->backward_once, [&] { packed_->backward = reorder(weight_); });
-  return packed_linear(d_y, packed_->backward, std::nullopt);
+  std::call_once(backward_once_, [&] { backward_packed_ = reorder(weight_); });
+  return packed_linear(d_y, backward_packed_, std::nullopt);
 }
 
 }  // namespace kindred::lm

@@ -3,7 +3,6 @@
 
 #include <torch/torch.h>
 
-#include <memory>
 #include <mutex>
 
 namespace kindred::lm {
@@ -20,14 +19,11 @@ class FrozenLinear {
   torch::Tensor backward(const torch::Tensor& d_y) const;
 
  private:
-  // Packings made by whichever thread comes first; shared by copies of this object.
-  struct Packed {
-    std::once_flag forward_once, backward_once;
-    torch::Tensor forward, backward;
-  };
   torch::Tensor weight_, bias_;
   bool packs_;
-  std::shared_ptr<Packed> packed_;
+  // Made by whichever thread comes first.
+  mutable std::once_flag forward_once_, backward_once_;
+  mutable torch::Tensor forward_packed_, backward_packed_;
 };
 
 }  // namespace kindred::lm

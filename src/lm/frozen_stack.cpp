@@ -28,6 +28,7 @@ struct SavedBlock {
 struct Saved : torch::CustomClassHolder {
   std::shared_ptr<const FrozenStack> stack;
   std::vector<int64_t> offsets;
+  torch::Tensor rows;  // the last block continues with these only, where defined
   std::vector<SavedBlock> blocks;
   SavedNorm ln_f;
 };
@@ -94,7 +95,7 @@ void norm_backward(const FrozenStack& stack, const NormWeights& weights, const S
 }
 
 torch::Tensor run_forward(const FrozenStack& stack, const std::vector<int64_t>& offsets,
-                          torch::Tensor x, Saved* saved) {
+                          const torch::Tensor& rows, torch::Tensor x, Saved* saved) {
   const auto type = stack.compute;
   torch::Tensor added;
   AttentionShape shape{offsets, stack.heads, 1};
@@ -102,19 +103,23 @@ torch::Tensor run_forward(const FrozenStack& stack, const std::vector<int64_t>& 
     const FrozenBlock& block = stack.blocks[i];
     SavedBlock* keep = saved != nullptr ? &saved->blocks[i] : nullptr;
     shape.scale = block.attention_scale;
-    const auto qkv = block.qkv.forward(
+    const auto qkv = block.qkv->forward(
         add_norm(stack, block.ln_1, added, x, keep != nullptr ? &keep->ln_1 : nullptr, type));
     auto mixed = torch::empty({x.size(0), x.size(1)}, torch::dtype(type));
     torch::Tensor log_sums;
     if (keep != nullptr) log_sums = torch::empty({x.size(0), stack.heads}, torch::kFloat);
     attention_forward(qkv, shape, mixed, log_sums);
-    added = block.out.forward(mixed);
-    const auto inner = block.fc.forward(
+    if (keep != nullptr) keep->mixed = mixed;
+    if (rows.defined() && i + 1 == stack.blocks.size()) {
+      mixed = mixed.index_select(0, rows);
+      x = x.index_select(0, rows);
+    }
+    added = block.out->forward(mixed);
+    const auto inner = block.fc->forward(
         add_norm(stack, block.ln_2, added, x, keep != nullptr ? &keep->ln_2 : nullptr, type));
-    added = block.proj.forward(activation_forward(stack.activation, inner));
+    added = block.proj->forward(activation_forward(stack.activation, inner));
     if (keep != nullptr) {
       keep->qkv = qkv;
-      keep->mixed = mixed;
       keep->log_sums = log_sums;
       keep->inner = inner;
     }
@@ -123,13 +128,21 @@ torch::Tensor run_forward(const FrozenStack& stack, const std::vector<int64_t>& 
                   torch::kFloat);
 }
 
+const torch::Tensor& of(const torch::Tensor& d_x, const torch::Tensor& copy) {
+  return copy.defined() ? copy : d_x;
+}
+
+// Rows back to their places among `total`, zeros elsewhere; a row asked for twice adds up.
+torch::Tensor spread(const torch::Tensor& values, const torch::Tensor& rows, int64_t total) {
+  return torch::zeros({total, values.size(1)}, values.options()).index_add_(0, rows, values);
+}
+
 torch::Tensor run_backward(const Saved& saved, const torch::Tensor& d_hidden) {
   const FrozenStack& stack = *saved.stack;
   auto d_x = torch::zeros_like(d_hidden, torch::kFloat);
-  // In fp32 the stream's gradient is itself what products read.
+  // What products read: in fp32 the stream's gradient itself.
   torch::Tensor copy;
   if (stack.compute != torch::kFloat) copy = torch::empty_like(d_hidden, stack.compute);
-  const auto& narrow = copy.defined() ? copy : d_x;
   norm_backward(stack, stack.ln_f, saved.ln_f, d_hidden, d_x, copy);
   AttentionShape shape{saved.offsets, stack.heads, 1};
   for (size_t i = stack.blocks.size(); i-- > 0;) {
@@ -137,11 +150,11 @@ torch::Tensor run_backward(const Saved& saved, const torch::Tensor& d_hidden) {
     const SavedBlock& kept = saved.blocks[i];
     shape.scale = block.attention_scale;
     const auto d_inner =
-        activation_backward(stack.activation, kept.inner, block.proj.backward(narrow));
-    norm_backward(stack, block.ln_2, kept.ln_2, block.fc.backward(d_inner), d_x, copy);
+        activation_backward(stack.activation, kept.inner, block.proj->backward(narrow));
+    norm_backward(stack, block.ln_2, kept.ln_2, block.fc->backward(d_inner), d_x, copy);
     const auto d_qkv =
-        attention_backward(kept.qkv, shape, kept.mixed, kept.log_sums, block.out.backward(narrow));
-    norm_backward(stack, block.ln_1, kept.ln_1, block.qkv.backward(d_qkv), d_x, copy);
+        attention_backward(kept.qkv, shape, kept.mixed, kept.log_sums, block.out->backward(narrow));
+    norm_backward(stack, block.ln_1, kept.ln_1, block.qkv->backward(d_qkv), d_x, copy);
   }
   return d_x;
 }
@@ -151,7 +164,7 @@ class FrozenHidden : public torch::autograd::Function<FrozenHidden> {
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
                                const c10::intrusive_ptr<Saved>& saved) {
     context->saved_data["saved"] = torch::IValue::make_capsule(saved);
-    return run_forward(*saved->stack, saved->offsets, x.clone(), saved.get());
+    return run_forward(*saved->stack, saved->offsets, saved->rows, x.clone(), saved.get());
   }
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
     const auto capsule = context->saved_data["saved"].toCapsule();
@@ -163,14 +176,15 @@ class FrozenHidden : public torch::autograd::Function<FrozenHidden> {
 }  // namespace
 
 torch::Tensor frozen_hidden(const std::shared_ptr<const FrozenStack>& stack, const torch::Tensor& x,
-                            const std::vector<int64_t>& offsets) {
+                            const std::vector<int64_t>& offsets, const torch::Tensor& rows) {
   if (!torch::GradMode::is_enabled() || !x.requires_grad()) {
     const torch::NoGradGuard no_grad;
-    return run_forward(*stack, offsets, x.detach().clone(), nullptr);
+    return run_forward(*stack, offsets, rows, x.detach().clone(), nullptr);
   }
   auto saved = c10::make_intrusive<Saved>();
   saved->stack = stack;
   saved->offsets = offsets;
+  saved->rows = rows;
   saved->blocks.resize(stack->blocks.size());
   return FrozenHidden::apply(x, saved);
 }

@@ -4,6 +4,7 @@
 
 #include <torch/torch.h>
 
+#include <memory>
 #include <vector>
 
 #include "lm/attention.h"
@@ -20,7 +21,7 @@ struct NormWeights {
 /// One block, prepared.
 struct FrozenBlock {
   NormWeights ln_1, ln_2;
-  FrozenLinear qkv, out, fc, proj;
+  std::shared_ptr<const FrozenLinear> qkv, out, fc, proj;
   double attention_scale;
 };
 
@@ -35,9 +36,9 @@ struct FrozenStack {
 };
 
 /// x [T, D] float (embeddings plus positions) -> final hidden states [T, D] float, after the last
-/// norm. The residual stream is fp32 throughout; inputs of products are `stack.compute`. `stack`
-/// must outlive the backward pass.
+/// norm; of the tokens `rows` [R] int64 only where defined, [R, D]. The residual stream is fp32
+/// throughout; inputs of products are `stack.compute`.
 torch::Tensor frozen_hidden(const std::shared_ptr<const FrozenStack>& stack, const torch::Tensor& x,
-                            const std::vector<int64_t>& offsets);
+                            const std::vector<int64_t>& offsets, const torch::Tensor& rows = {});
 
 }  // namespace kindred::lm

@@ -1,5 +1,6 @@
 #include "lm/gpt2.h"
 
+#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -11,17 +12,26 @@
 namespace kindred::lm {
 namespace {
 
-// Keys and values [H, L, D/H] of each layer.
+// Keys and values of each layer.
 struct Gpt2Cache : Cache {
-  std::vector<torch::Tensor> keys, values;
-  int64_t tokens = 0;
-  int64_t length() const override { return tokens; }
+  std::vector<KeysValues> layers;
+
+  int64_t length() const override { return layers.empty() ? 0 : layers[0].length; }
+  std::unique_ptr<Cache> fork() const override {
+    auto copy = std::make_unique<Gpt2Cache>();
+    for (const KeysValues& layer : layers) {
+      copy->layers.push_back({layer.keys.defined() ? layer.keys.clone() : layer.keys,
+                              layer.values.defined() ? layer.values.clone() : layer.values,
+                              layer.length});
+    }
+    return copy;
+  }
 };
 
 // Registers `value` under a dotted name, making the modules in between.
 torch::Tensor register_dotted(torch::nn::Module& root, const std::string& name,
                               torch::Tensor value) {
-  std::vector<std::string> parts = split(name, '.');
+  const std::vector<std::string> parts = split(name, '.');
   torch::nn::Module* at = &root;
   for (size_t i = 0; i + 1 < parts.size(); ++i) {
     const auto children = at->named_children();
@@ -34,14 +44,23 @@ torch::Tensor register_dotted(torch::nn::Module& root, const std::string& name,
   return at->register_parameter(parts.back(), std::move(value), grad);
 }
 
-// Position of every packed token in its sequence, [T] int64.
-torch::Tensor positions(const std::vector<int64_t>& offsets) {
+// Positions of packed tokens whose sequences begin at `starts`, [T] int64.
+torch::Tensor positions_of(const std::vector<int64_t>& offsets,
+                           const std::vector<int64_t>& starts = {}) {
   auto result = torch::empty({offsets.back()}, torch::kInt64);
   int64_t* out = result.data_ptr<int64_t>();
   for (size_t s = 0; s + 1 < offsets.size(); ++s) {
-    std::iota(out + offsets[s], out + offsets[s + 1], int64_t{0});
+    std::iota(out + offsets[s], out + offsets[s + 1], starts.empty() ? 0 : starts[s]);
   }
   return result;
+}
+
+void check_length(size_t sequence, int64_t tokens, int64_t context) {
+  if (tokens > context) {
+    throw Error(Exit::bad_data, cat("sequence ", sequence),
+                cat("got ", tokens, " tokens, expected at most the context of ", context,
+                    "; shorten the text"));
+  }
 }
 
 void check_packed(const Packed& input, int64_t hidden_size, int64_t context) {
@@ -52,11 +71,7 @@ void check_packed(const Packed& input, int64_t hidden_size, int64_t context) {
   for (size_t s = 0; s + 1 < input.offsets.size(); ++s) {
     const int64_t n = input.offsets[s + 1] - input.offsets[s];
     check(n >= 0, "packed offsets ascend");
-    if (n > context) {
-      throw Error(Exit::bad_data, cat("sequence ", s),
-                  cat("got ", n, " tokens, expected at most the context of ", context,
-                      "; shorten the text"));
-    }
+    check_length(s, n, context);
   }
 }
 
@@ -65,58 +80,56 @@ void check_packed(const Packed& input, int64_t hidden_size, int64_t context) {
 Gpt2::Gpt2(Gpt2Config config, std::map<std::string, torch::Tensor> weights,
            const LoadOptions& options)
     : config_(std::move(config)), blocks_(static_cast<size_t>(config_.n_layer)) {
-  compute_ = !options.trainable && options.precision == "bf16" ? torch::kBFloat16 : torch::kFloat;
-  const auto take = [&](const std::string& name, torch::ScalarType type) {
+  compute_ = options.precision == "bf16" ? torch::kBFloat16 : torch::kFloat;
+  const auto type = options.trainable ? torch::kFloat : compute_;
+  const auto take = [&](const std::string& name, torch::ScalarType stored) {
     auto found = weights.find(name);
     check(found != weights.end(), "every tensor of the configuration is given");
-    auto value = found->second.to(options.device, type).contiguous().detach();
+    auto value = found->second.detach().to(options.device, stored).contiguous();
     weights.erase(found);
     value.set_requires_grad(options.trainable);
     return register_dotted(*this, name, std::move(value));
   };
-  wte_ = take("transformer.wte.weight", compute_);
+  const auto take_norm = [&](const std::string& name) {
+    return NormWeights{take(name + ".weight", torch::kFloat), take(name + ".bias", torch::kFloat)};
+  };
+  const auto take_linear = [&](const std::string& name) {
+    return Linear{take(name + ".weight", type), take(name + ".bias", type), nullptr};
+  };
+  wte_ = take("transformer.wte.weight", type);
   wpe_ = take("transformer.wpe.weight", torch::kFloat);
   for (int64_t i = 0; i < config_.n_layer; ++i) {
     Block& block = blocks_[static_cast<size_t>(i)];
     const std::string at = cat("transformer.h.", i, ".");
-    block.ln_1_weight = take(at + "ln_1.weight", torch::kFloat);
-    block.ln_1_bias = take(at + "ln_1.bias", torch::kFloat);
-    block.qkv_weight = take(at + "attn.c_attn.weight", compute_);
-    block.qkv_bias = take(at + "attn.c_attn.bias", compute_);
-    block.out_weight = take(at + "attn.c_proj.weight", compute_);
-    block.out_bias = take(at + "attn.c_proj.bias", compute_);
-    block.ln_2_weight = take(at + "ln_2.weight", torch::kFloat);
-    block.ln_2_bias = take(at + "ln_2.bias", torch::kFloat);
-    block.fc_weight = take(at + "mlp.c_fc.weight", compute_);
-    block.fc_bias = take(at + "mlp.c_fc.bias", compute_);
-    block.proj_weight = take(at + "mlp.c_proj.weight", compute_);
-    block.proj_bias = take(at + "mlp.c_proj.bias", compute_);
+    block.ln_1 = take_norm(at + "ln_1");
+    block.qkv = take_linear(at + "attn.c_attn");
+    block.out = take_linear(at + "attn.c_proj");
+    block.ln_2 = take_norm(at + "ln_2");
+    block.fc = take_linear(at + "mlp.c_fc");
+    block.proj = take_linear(at + "mlp.c_proj");
+    block.attention_scale = config_.attention_scale(i);
   }
-  ln_f_weight_ = take("transformer.ln_f.weight", torch::kFloat);
-  ln_f_bias_ = take("transformer.ln_f.bias", torch::kFloat);
-  if (!config_.tie_word_embeddings) head_ = take("lm_head.weight", compute_);
-  if (!options.trainable && options.device.is_cpu()) frozen_ = prepare_frozen();
+  ln_f_ = take_norm("transformer.ln_f");
+  if (!config_.tie_word_embeddings) head_ = take("lm_head.weight", type);
+  if (!options.trainable && options.device.is_cpu()) prepare_frozen();
   train(false);
 }
 
-std::shared_ptr<const FrozenStack> Gpt2::prepare_frozen() const {
+void Gpt2::prepare_frozen() {
   auto stack = std::make_shared<FrozenStack>();
-  stack->ln_f = {ln_f_weight_, ln_f_bias_};
+  stack->ln_f = ln_f_;
   stack->activation = config_.activation;
   stack->heads = config_.n_head;
   stack->epsilon = config_.layer_norm_epsilon;
   stack->compute = compute_;
-  for (size_t i = 0; i < blocks_.size(); ++i) {
-    const Block& b = blocks_[i];
-    stack->blocks.push_back({{b.ln_1_weight, b.ln_1_bias},
-                             {b.ln_2_weight, b.ln_2_bias},
-                             {b.qkv_weight, b.qkv_bias},
-                             {b.out_weight, b.out_bias},
-                             {b.fc_weight, b.fc_bias},
-                             {b.proj_weight, b.proj_bias},
-                             config_.attention_scale(static_cast<int64_t>(i))});
+  for (Block& block : blocks_) {
+    for (Linear* linear : {&block.qkv, &block.out, &block.fc, &block.proj}) {
+      linear->frozen = std::make_shared<FrozenLinear>(linear->weight, linear->bias);
+    }
+    stack->blocks.push_back({block.ln_1, block.ln_2, block.qkv.frozen, block.out.frozen,
+                             block.fc.frozen, block.proj.frozen, block.attention_scale});
   }
-  return stack;
+  frozen_ = std::move(stack);
 }
 
 double Gpt2::embedding_std() const {
@@ -128,90 +141,105 @@ torch::Tensor Gpt2::embed(const torch::Tensor& ids) {
   return torch::embedding(wte_, ids).to(torch::kFloat);
 }
 
-torch::Tensor Gpt2::norm(const torch::Tensor& x, const torch::Tensor& weight,
-                         const torch::Tensor& bias) const {
-  return torch::layer_norm(x, {config_.n_embd}, weight, bias, config_.layer_norm_epsilon);
+torch::Tensor Gpt2::start(const torch::Tensor& embeddings, const torch::Tensor& positions) const {
+  // The residual stream stays fp32 whatever the products' type: it costs little and rounds less.
+  return embeddings.to(torch::kFloat) + torch::embedding(wpe_, positions.to(wpe_.device()));
+}
+
+torch::Tensor Gpt2::norm(const torch::Tensor& x, const NormWeights& weights) const {
+  return torch::layer_norm(x, {config_.n_embd}, weights.weight, weights.bias,
+                           config_.layer_norm_epsilon);
+}
+
+torch::Tensor Gpt2::product(const Linear& linear, const torch::Tensor& x) const {
+  const auto input = x.to(compute_);
+  if (linear.frozen != nullptr && !torch::GradMode::is_enabled()) {
+    return linear.frozen->forward(input);
+  }
+  return torch::addmm(linear.bias.to(compute_), input, linear.weight.to(compute_));
 }
 
 torch::Tensor Gpt2::drop(const torch::Tensor& x, double probability) const {
   return is_training() && probability > 0 ? torch::dropout(x, probability, true) : x;
 }
 
-torch::Tensor Gpt2::mlp(const Block& block, const torch::Tensor& x) const {
-  const auto inner = torch::addmm(block.fc_bias, x.to(compute_), block.fc_weight);
-  const auto out =
-      torch::addmm(block.proj_bias, activate(config_.activation, inner), block.proj_weight);
-  return drop(out.to(torch::kFloat), config_.resid_pdrop);
+torch::Tensor Gpt2::block_forward(size_t layer, const torch::Tensor& x,
+                                  const Attend& attend) const {
+  const Block& block = blocks_[layer];
+  const auto qkv = product(block.qkv, norm(x, block.ln_1));
+  const auto out = product(block.out, attend(qkv, block.attention_scale, layer));
+  const auto middle = x + drop(out.to(torch::kFloat), config_.resid_pdrop);
+  const auto inner = activate(config_.activation, product(block.fc, norm(middle, block.ln_2)));
+  return middle + drop(product(block.proj, inner).to(torch::kFloat), config_.resid_pdrop);
 }
 
-torch::Tensor Gpt2::hidden(const Packed& input) {
+Gpt2::Attend Gpt2::packed_attend(const std::vector<int64_t>& offsets) const {
+  const double dropout = is_training() ? config_.attn_pdrop : 0;
+  const AttentionShape shape{offsets, config_.n_head, 1};
+  return [shape, dropout](const torch::Tensor& qkv, double scale, size_t) {
+    AttentionShape scaled = shape;
+    scaled.scale = scale;
+    return dropout > 0 ? attention_plain(qkv, scaled, dropout) : attention(qkv, scaled);
+  };
+}
+
+torch::Tensor Gpt2::hidden(const Packed& input, const torch::Tensor& rows) {
   check_packed(input, config_.n_embd, config_.n_positions);
-  // The residual stream stays fp32 whatever the products' type: it costs little and rounds less.
-  auto x = input.embeddings.to(torch::kFloat) +
-           torch::embedding(wpe_, positions(input.offsets).to(wpe_.device()));
+  auto x = start(input.embeddings, positions_of(input.offsets));
   // Dropout and trainable weights take the ordinary graph; a frozen model in use its own.
-  if (frozen_ != nullptr && !is_training()) return frozen_hidden(frozen_, x, input.offsets);
+  if (frozen_ != nullptr && !is_training()) return frozen_hidden(frozen_, x, input.offsets, rows);
   x = drop(x, config_.embd_pdrop);
-  AttentionShape shape{input.offsets, config_.n_head, 1};
+  const Attend attend = packed_attend(input.offsets);
+  for (size_t i = 0; i < blocks_.size(); ++i) x = block_forward(i, x, attend);
+  return norm(rows.defined() ? x.index_select(0, rows) : x, ln_f_);
+}
+
+std::vector<torch::Tensor> Gpt2::hidden_layers(const Packed& input) {
+  check_packed(input, config_.n_embd, config_.n_positions);
+  std::vector<torch::Tensor> layers = {
+      drop(start(input.embeddings, positions_of(input.offsets)), config_.embd_pdrop)};
+  const Attend attend = packed_attend(input.offsets);
   for (size_t i = 0; i < blocks_.size(); ++i) {
-    const Block& block = blocks_[i];
-    shape.scale = config_.attention_scale(static_cast<int64_t>(i));
-    const auto qkv = torch::addmm(
-        block.qkv_bias, norm(x, block.ln_1_weight, block.ln_1_bias).to(compute_), block.qkv_weight);
-    const bool dropping = is_training() && config_.attn_pdrop > 0;
-    const auto mixed =
-        dropping ? attention_plain(qkv, shape, config_.attn_pdrop) : attention(qkv, shape);
-    const auto out = torch::addmm(block.out_bias, mixed, block.out_weight);
-    x = x + drop(out.to(torch::kFloat), config_.resid_pdrop);
-    x = x + mlp(block, norm(x, block.ln_2_weight, block.ln_2_bias));
+    layers.push_back(block_forward(i, layers.back(), attend));
   }
-  return norm(x, ln_f_weight_, ln_f_bias_);
+  layers.back() = norm(layers.back(), ln_f_);
+  return layers;
 }
 
 torch::Tensor Gpt2::logits(const torch::Tensor& hidden) {
-  return vocabulary_logits(hidden, head());
+  return vocabulary_logits(hidden, head().to(compute_));
 }
 
 torch::Tensor Gpt2::cross_entropy_sum(const torch::Tensor& hidden, const torch::Tensor& targets) {
-  return vocabulary_loss(hidden, head(), targets);
+  return vocabulary_loss(hidden, head().to(compute_), targets);
 }
 
 std::unique_ptr<Cache> Gpt2::make_cache() {
   auto cache = std::make_unique<Gpt2Cache>();
-  cache->keys.resize(blocks_.size());
-  cache->values.resize(blocks_.size());
+  cache->layers.resize(blocks_.size());
   return cache;
 }
 
-torch::Tensor Gpt2::hidden_next(const torch::Tensor& embeddings, Cache& any) {
-  auto* cache = dynamic_cast<Gpt2Cache*>(&any);
-  check(cache != nullptr, "the cache was made by this model");
-  const int64_t n = embeddings.size(0), past = cache->tokens, heads = config_.n_head;
-  if (past + n > config_.n_positions) {
-    throw Error(Exit::bad_data, "sequence",
-                cat("got ", past + n, " tokens, expected at most the context of ",
-                    config_.n_positions, "; shorten the text"));
+torch::Tensor Gpt2::hidden_next(const Packed& next, std::span<Cache* const> caches) {
+  const torch::NoGradGuard no_grad;
+  check_packed(next, config_.n_embd, config_.n_positions);
+  check(static_cast<int64_t>(caches.size()) == next.sequences(), "one cache for each sequence");
+  std::vector<Gpt2Cache*> own;
+  std::vector<int64_t> starts;
+  for (size_t s = 0; s < caches.size(); ++s) {
+    own.push_back(dynamic_cast<Gpt2Cache*>(caches[s]));
+    check(own.back() != nullptr, "the cache was made by this model");
+    starts.push_back(own.back()->length());
+    check_length(s, starts[s] + next.offsets[s + 1] - next.offsets[s], config_.n_positions);
   }
-  auto x = embeddings.to(torch::kFloat) + wpe_.narrow(0, past, n);
-  const auto future = torch::ones({n, past + n}, x.options().dtype(torch::kBool)).triu(past + 1);
-  for (size_t i = 0; i < blocks_.size(); ++i) {
-    const Block& block = blocks_[i];
-    const auto qkv = torch::addmm(
-        block.qkv_bias, norm(x, block.ln_1_weight, block.ln_1_bias).to(compute_), block.qkv_weight);
-    const auto parts = qkv.view({n, 3, heads, config_.head_dim()}).permute({1, 2, 0, 3});
-    auto& keys = cache->keys[i];
-    auto& values = cache->values[i];
-    keys = keys.defined() ? torch::cat({keys, parts[1]}, 1) : parts[1];
-    values = values.defined() ? torch::cat({values, parts[2]}, 1) : parts[2];
-    auto scores = torch::matmul(parts[0], keys.transpose(1, 2)).to(torch::kFloat) *
-                  config_.attention_scale(static_cast<int64_t>(i));
-    const auto weights = torch::softmax(scores.masked_fill(future, -INFINITY), -1).to(compute_);
-    const auto mixed = torch::matmul(weights, values).transpose(0, 1).reshape({n, config_.n_embd});
-    x = x + torch::addmm(block.out_bias, mixed, block.out_weight).to(torch::kFloat);
-    x = x + mlp(block, norm(x, block.ln_2_weight, block.ln_2_bias));
-  }
-  cache->tokens += n;
-  return norm(x, ln_f_weight_, ln_f_bias_);
+  auto x = start(next.embeddings, positions_of(next.offsets, starts));
+  const Attend attend = [&](const torch::Tensor& qkv, double scale, size_t layer) {
+    std::vector<KeysValues*> kept;
+    for (Gpt2Cache* cache : own) kept.push_back(&cache->layers[layer]);
+    return attention_cached(qkv, {next.offsets, config_.n_head, scale}, kept);
+  };
+  for (size_t i = 0; i < blocks_.size(); ++i) x = block_forward(i, x, attend);
+  return norm(x, ln_f_);
 }
 
 }  // namespace kindred::lm

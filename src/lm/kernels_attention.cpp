@@ -3,8 +3,6 @@
 
 #include "lm/kernels.h"
 
-#pragma GCC diagnostic ignored "-Wpsabi"
-
 namespace kindred::lm::kernels {
 namespace {
 
@@ -15,6 +13,8 @@ using simd::round_up;
 // Queries handled together: enough to reuse keys from cache, few enough that the scores of a long
 // sequence stay in the second-level cache.
 constexpr int64_t kQueryBlock = 32;
+// Up to this many queries, rearranging keys costs more than it saves.
+constexpr int64_t kFewQueries = 3;
 
 // A matrix read element by element: a(row, k) = data[row * row_stride + k * k_stride].
 struct Left {
@@ -140,9 +140,56 @@ KINDRED_INLINE float exponentiate(float* row, int64_t limit, int64_t end, float&
   return simd::sum(total);
 }
 
+template <class E>
+KINDRED_INLINE float row_product(const E* a, const float* b, int64_t n) {
+  F total = {};
+  int64_t c = 0;
+  for (; c + kLanes <= n; c += kLanes) total += simd::load(a + c) * simd::load(b + c);
+  if (c < n) total += simd::load_part(a + c, n - c) * simd::load(b + c);
+  return simd::sum(total);
+}
+
+template <class E>
+KINDRED_INLINE F load_lanes(const E* from, int64_t lanes) {
+  return lanes == kLanes ? simd::load(from) : simd::load_part(from, lanes);
+}
+
+// A few queries against many keys: every key and value is read once as it lies, nothing is copied.
+template <class E>
+KINDRED_INLINE void forward_few(const AttentionHead<E>& head, E* out, int64_t out_stride,
+                                float* log_sums, int64_t log_stride, float* scratch) {
+  const int64_t d = head.head_dim, d_width = round_up(d);
+  float* query = scratch;
+  float* mixed = query + d_width;
+  float* scores = mixed + d_width;
+  for (int64_t i = 0; i < head.queries; ++i) {
+    const int64_t limit = head.keys - head.queries + i + 1;
+    copy_rows(head.q + i * head.q_stride, 0, 1, d, head.scale, query);
+    for (int64_t k = 0; k < limit; ++k) {
+      scores[k] = row_product(head.k + k * head.kv_stride, query, d);
+    }
+    float maximum;
+    const float sum = exponentiate(scores, limit, limit, maximum);
+    fill(mixed, 0, d_width, 0);
+    for (int64_t k = 0; k < limit; ++k) {
+      const E* value = head.v + k * head.kv_stride;
+      for (int64_t c = 0; c < d; c += kLanes) {
+        simd::store(mixed + c, simd::load(mixed + c) +
+                                   load_lanes(value + c, std::min(kLanes, d - c)) * scores[k]);
+      }
+    }
+    write_row(mixed, d, 1.0f / sum, out + i * out_stride);
+    if (log_sums != nullptr) log_sums[i * log_stride] = maximum + __builtin_logf(sum);
+  }
+}
+
 template <bool Wide, class E>
 KINDRED_INLINE void forward_body(const AttentionHead<E>& head, E* out, int64_t out_stride,
                                  float* log_sums, int64_t log_stride, float* scratch) {
+  if (head.queries <= kFewQueries) {
+    forward_few(head, out, out_stride, log_sums, log_stride, scratch);
+    return;
+  }
   const int64_t d = head.head_dim, d_width = round_up(d), k_width = round_up(head.keys);
   const int64_t past = head.keys - head.queries;
   float* values = scratch;                     // [keys, d]
@@ -216,15 +263,6 @@ KINDRED_INLINE void score_gradient(float* weights, float* d_weights, int64_t lim
   }
   fill(weights, limit, std::max(width, end), 0.0f);
   fill(d_weights, limit, std::max(width, end), 0.0f);
-}
-
-template <class E>
-KINDRED_INLINE float row_product(const E* a, const float* b, int64_t n) {
-  F total = {};
-  int64_t c = 0;
-  for (; c + kLanes <= n; c += kLanes) total += simd::load(a + c) * simd::load(b + c);
-  if (c < n) total += simd::load_part(a + c, n - c) * simd::load(b + c);
-  return simd::sum(total);
 }
 
 template <bool Wide, class E>

@@ -2,8 +2,6 @@
 
 #include "lm/kernels.h"
 
-#pragma GCC diagnostic ignored "-Wpsabi"
-
 namespace kindred::lm::kernels {
 namespace {
 

@@ -149,12 +149,13 @@ std::shared_ptr<CausalLM> load_causal_lm(const std::filesystem::path& folder,
   const Json json = read_json(path.string());
   const Gpt2Config config = parse_config(json, path.string());
   LoadOptions resolved = options;
-  resolved.precision = options.trainable ? "fp32" : resolve_precision(options.precision);
+  resolved.precision = resolve_precision(options.precision);
   const auto file = open_checkpoint(folder);
   return std::make_shared<Gpt2>(config, read_weights(*file, config), resolved);
 }
 
-std::shared_ptr<CausalLM> make_causal_lm(const Json& json, uint64_t seed) {
+std::shared_ptr<CausalLM> make_causal_lm(const Json& json, uint64_t seed,
+                                         const LoadOptions& options) {
   const Gpt2Config config = parse_config(json, "config");
   std::map<std::string, torch::Tensor> weights;
   for (const TensorSpec& spec : gpt2_tensors(config)) {
@@ -172,9 +173,9 @@ std::shared_ptr<CausalLM> make_causal_lm(const Json& json, uint64_t seed) {
     }
     weights[spec.name] = value;
   }
-  LoadOptions options;
-  options.trainable = true;
-  return std::make_shared<Gpt2>(config, std::move(weights), options);
+  LoadOptions resolved = options;
+  resolved.precision = resolve_precision(options.precision);
+  return std::make_shared<Gpt2>(config, std::move(weights), resolved);
 }
 
 void save_causal_lm(const CausalLM& model, const std::filesystem::path& folder,

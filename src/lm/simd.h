@@ -10,7 +10,7 @@
 #define KINDRED_AVX512 \
   __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
 
-#pragma GCC diagnostic push
+// Vectors are passed between inlined functions only: no calling convention is involved.
 #pragma GCC diagnostic ignored "-Wpsabi"
 
 namespace kindred::lm::simd {
@@ -124,5 +124,3 @@ KINDRED_INLINE F exp(F x) {
 }
 
 }  // namespace kindred::lm::simd
-
-#pragma GCC diagnostic pop

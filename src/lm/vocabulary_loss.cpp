@@ -103,7 +103,7 @@ double loss_with_weight_gradient(const torch::Tensor& x, const torch::Tensor& we
   scores.scatter_add_(1, target, torch::full_like(log_sum, -1));
   const auto d_scores = scores.to(weight.scalar_type());
   if (d_hidden.defined()) d_hidden.copy_(torch::mm(d_scores, weight));
-  d_weight.addmm_(d_scores.t(), x);
+  d_weight.add_(torch::mm(d_scores.t(), x));
   return loss;
 }
 
@@ -112,15 +112,15 @@ class VocabularyLoss : public torch::autograd::Function<VocabularyLoss> {
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& hidden,
                                const torch::Tensor& weight, const torch::Tensor& targets) {
     const bool weight_grad = weight.requires_grad();
-    // 16 MiB of scores at a time where a row's are all needed at once.
+    // 32 MiB of scores at a time where a row's are all needed at once.
     const int64_t all_words =
-        std::clamp<int64_t>((int64_t{1} << 22) / std::max<int64_t>(weight.size(0), 1), 16, 4096);
+        std::clamp<int64_t>((int64_t{1} << 23) / std::max<int64_t>(weight.size(0), 1), 64, 4096);
     const bool online = !weight_grad && weight.device().is_cpu();
     const int64_t rows = hidden.size(0), step = online ? kRows : all_words;
     const auto inputs = hidden.to(weight.scalar_type()).contiguous();
     torch::Tensor d_hidden, d_weight;
     if (hidden.requires_grad()) d_hidden = torch::empty_like(hidden);
-    if (weight_grad || !online) d_weight = torch::zeros_like(weight);
+    if (!online) d_weight = torch::zeros_like(weight, torch::kFloat);
     double loss = 0;
     for (int64_t begin = 0; begin < rows; begin += step) {
       const int64_t n = std::min(step, rows - begin);
@@ -136,7 +136,8 @@ class VocabularyLoss : public torch::autograd::Function<VocabularyLoss> {
       }
     }
     context->saved_data["d_hidden"] = d_hidden;
-    context->saved_data["d_weight"] = weight_grad ? d_weight : torch::Tensor();
+    context->saved_data["d_weight"] =
+        weight_grad ? d_weight.to(weight.scalar_type()) : torch::Tensor();
     return torch::scalar_tensor(loss, hidden.options().dtype(torch::kFloat).requires_grad(false));
   }
 

@@ -1,0 +1,52 @@
+#pragma once
+// What `kindred lm tokenize|score|generate` do, without a terminal: texts in, one JSON object a
+// text out, in the order of the texts.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/json.h"
+#include "lm/causal_lm.h"
+
+namespace kindred::lm {
+
+/// Options shared by the commands.
+struct CommandOptions {
+  std::filesystem::path model;     ///< a Hugging Face folder
+  std::string adapter;             ///< a PEFT folder; refused while no model takes one
+  std::string precision = "fp32";  ///< auto, fp32, bf16; whatever the stored type
+  bool specials = true;            ///< add default specials and parse special strings in texts
+  int64_t max_new_tokens = 32;     ///< of `generate`
+  torch::Device device = torch::kCPU;
+  std::stop_token stop;
+};
+
+/// Receives the answers one by one, in the order of the texts.
+using Emit = std::function<void(const Json&)>;
+
+/// The texts of a file with one JSON string a line. Throws `missing`, or `bad_data` naming the line
+/// that is no JSON string.
+std::vector<std::string> read_text_lines(const std::filesystem::path& file);
+
+/// {"tokens": [ids], "pieces": [as the vocabulary stores them]}. Needs the tokenizer's files only.
+void tokenize_texts(const CommandOptions& options, const std::vector<std::string>& texts,
+                    const Emit& emit);
+
+/// {"tokens": [...], "logprobs": [null, ...], "loss": x}: natural logarithms of each token given
+/// those before it (-inf is null), loss their negative mean (null where nothing is predicted).
+/// Throws `bad_data` with the line of a text longer than the context, `config` for a model that
+/// does not predict the next token.
+void score_texts(const CommandOptions& options, const std::vector<std::string>& texts,
+                 const Emit& emit);
+
+/// {"tokens": [new ids], "text": "..."}: greedy; the end token is in `tokens` and not in `text`. A
+/// text without tokens starts from the model's beginning token, where it has one. Throws as
+/// score_texts.
+void generate_texts(const CommandOptions& options, const std::vector<std::string>& texts,
+                    const Emit& emit);
+
+}  // namespace kindred::lm

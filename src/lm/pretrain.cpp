@@ -1,0 +1,229 @@
+#include "lm/pretrain.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/hash.h"
+#include "core/log.h"
+#include "core/random.h"
+#include "core/strings.h"
+#include "lm/causal_lm.h"
+#include "lm/generate.h"
+#include "lm/pretrain_card.h"
+#include "lm/pretrain_objective.h"
+#include "lm/pretrain_text.h"
+#include "text/tokenizer.h"
+#include "train/fit.h"
+
+namespace kindred::lm {
+namespace {
+
+// What a preparation is reused by: text, tokenizer and split.
+std::string text_fingerprint(const PretrainOptions& options,
+                             const std::vector<std::filesystem::path>& files) {
+  Json key = {{"schema", 1},
+              {"documents", options.text.documents},
+              {"held_out", options.text.held_out},
+              {"seed", options.seed},
+              {"tokenizer_from", options.tokenizer_from},
+              {"tokenizer", write_options(options.tokenizer)}};
+  for (const auto& file : files) key["files"].push_back(file_fingerprint(file));
+  return fingerprint(key.dump());
+}
+
+void train_tokenizer(const PretrainOptions& options, const PretrainContext& context,
+                     const std::vector<std::filesystem::path>& files, const fs::path& folder) {
+  text::BpeTrainer trainer(options.tokenizer);
+  for_each_document(files, options.text.documents, [&](std::string_view document) {
+    if (context.stop.stop_requested()) throw Error(Exit::interrupted, "lm pretrain", "stopped");
+    trainer.add(document);
+  });
+  trainer.train(context.stop).save(folder);
+}
+
+int64_t end_token(const text::Tokenizer& tokenizer) {
+  if (const auto eos = tokenizer.eos()) return *eos;
+  throw Error(Exit::config, "tokenizer.eos_token",
+              "got a tokenizer without an end token, expected one: it separates documents");
+}
+
+// The tokenizer and the token files, made once for the same text and options.
+fs::path prepare_text(const PretrainOptions& options, const PretrainContext& context) {
+  const auto files = find_text_files(options.text.files, context.data_dir);
+  const fs::path folder = context.work / ("text-" + text_fingerprint(options, files).substr(0, 16));
+  if (fs::exists(folder / "counts.json")) return folder;
+  AtomicFolder made(folder);
+  if (options.tokenizer_from.empty()) {
+    log::info(cat("learning a tokenizer of ", options.tokenizer.vocab_size, " tokens from ",
+                  files.size(), " files"));
+    train_tokenizer(options, context, files, made.path());
+  } else {
+    for (const char* name : {"tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json",
+                             "special_tokens_map.json", "added_tokens.json"}) {
+      const fs::path from = fs::path(options.tokenizer_from) / name;
+      if (fs::exists(from)) fs::copy_file(from, made.path() / name);
+    }
+  }
+  const auto tokenizer = text::Tokenizer::load(made.path());
+  const TokenCounts counts =
+      prepare_tokens({files, options.text.documents, options.text.held_out, end_token(*tokenizer),
+                      tokenizer->size(), options.seed, context.stop},
+                     *tokenizer, made.path());
+  write_file(made.path() / "counts.json", Json{{"schema", 1},
+                                               {"documents", counts.documents},
+                                               {"train", counts.train},
+                                               {"held_out", counts.held_out}}
+                                                  .dump(1) +
+                                              "\n");
+  made.commit(true);
+  return folder;
+}
+
+Json model_config(const PretrainOptions& options, const text::Tokenizer& tokenizer) {
+  const PretrainModel& m = options.model;
+  Json config = {{"model_type", m.model_type},
+                 {"vocab_size", tokenizer.size()},
+                 {"n_positions", m.n_positions},
+                 {"n_embd", m.n_embd},
+                 {"n_layer", m.n_layer},
+                 {"n_head", m.n_head},
+                 {"activation_function", m.activation_function},
+                 {"resid_pdrop", m.dropout},
+                 {"embd_pdrop", m.dropout},
+                 {"attn_pdrop", m.dropout},
+                 {"bos_token_id", nullptr},
+                 {"eos_token_id", end_token(tokenizer)}};
+  if (tokenizer.bos()) config["bos_token_id"] = *tokenizer.bos();
+  return config;
+}
+
+void check_options(const PretrainOptions& options) {
+  std::vector<std::string> problems;
+  if (options.output.empty()) problems.push_back("output: got nothing, expected a folder to write");
+  if (options.text.files.empty()) {
+    problems.push_back("text.files: got none, expected at least one file or folder");
+  }
+  if (options.block > options.model.n_positions) {
+    problems.push_back(cat("block: got ", options.block, ", expected at most model.n_positions ",
+                           options.model.n_positions));
+  }
+  if (!problems.empty()) throw Error(Exit::config, std::move(problems));
+}
+
+// Weight decay acts on matrices, not on norms and biases.
+std::vector<model::ParameterGroup> parameter_groups(const CausalLM& model, double weight_decay) {
+  model::ParameterGroup matrices, vectors;
+  matrices.weight_decay = weight_decay;
+  for (const auto& parameter : model.named_parameters()) {
+    auto& group = parameter.value().dim() >= 2 ? matrices : vectors;
+    group.parameters.emplace_back(parameter.key(), parameter.value());
+  }
+  return {matrices, vectors};
+}
+
+std::vector<std::pair<std::string, std::string>> continuations(const PretrainOptions& options,
+                                                               CausalLM& model,
+                                                               const text::Tokenizer& tokenizer) {
+  std::vector<std::pair<std::string, std::string>> result;
+  for (const std::string& beginning : options.samples) {
+    std::vector<int64_t> prompt;
+    for (const int32_t id : tokenizer.encode(beginning)) prompt.push_back(id);
+    if (prompt.empty()) continue;
+    const auto found =
+        generate(model, {prompt}, {options.sample_tokens, {end_token(tokenizer)}, {}});
+    std::vector<int32_t> shown(found[0].begin(), found[0].end());
+    result.emplace_back(beginning, tokenizer.decode(shown, true));
+  }
+  return result;
+}
+
+std::shared_ptr<CausalLM> make_model(const PretrainOptions& options, const PretrainContext& context,
+                                     const Json& config) {
+  LoadOptions load;
+  load.precision = options.precision;
+  load.trainable = true;
+  load.device = context.device;
+  return make_causal_lm(config, options.seed, load);
+}
+
+}  // namespace
+
+model::TrainOptions PretrainOptions::default_train() {
+  model::TrainOptions train;
+  train.optimizer = "adamw";
+  train.batch_size = 16;
+  train.learning_rate = 1e-3;
+  train.beta2 = 0.95;
+  train.weight_decay = 0.1;
+  train.schedule = "cosine";
+  train.warmup_steps = 100;
+  train.clip_norm = 1.0;
+  return train;
+}
+
+PretrainResult pretrain(const PretrainOptions& options, const PretrainContext& context) {
+  check_options(options);
+  make_folders(context.work);
+  const FolderLock lock(context.work);
+  const fs::path text = prepare_text(options, context);
+  const auto tokenizer = text::Tokenizer::load(text);
+  const Json config = model_config(options, *tokenizer);
+  const auto model = make_model(options, context, config);
+  const auto objective = std::make_shared<NextToken>(
+      model, NextTokenData{text / "train.tokens", tokenizer->size(), options.block,
+                           options.train.batch_size, options.parts, options.seed});
+  const HeldOutLoss held_out(model,
+                             {text / "held_out.tokens", tokenizer->size(), options.block,
+                              options.train.batch_size, 1, options.seed},
+                             options.validation_blocks);
+
+  model::Stage stage;
+  stage.name = "pretrain";
+  stage.objectives = {objective};
+  stage.parameters = parameter_groups(*model, options.train.weight_decay);
+  stage.training = {model.get()};
+  stage.train = options.train;
+  stage.train.epochs = options.train.epochs * options.parts;
+
+  train::FitContext fit;
+  fit.folder = context.work / "checkpoints";
+  fit.seed = options.seed;
+  fit.device = context.device;
+  fit.resume = context.resume;
+  fit.fingerprint = fingerprint(write_options(options).dump() + text.filename().string());
+  fit.validate = [&] { return held_out.numbers(); };
+  fit.record = context.record;
+  fit.stop = context.stop;
+  fit.quiet = context.quiet;
+  const train::FitResult fitted = train::fit(stage, fit);
+  model->eval();
+
+  const Json counts = read_json((text / "counts.json").string());
+  PretrainResult result;
+  result.documents = counts["documents"].get<int64_t>();
+  result.train_tokens = counts["train"].get<int64_t>();
+  result.validation_tokens = counts["held_out"].get<int64_t>();
+  for (const auto& parameter : model->parameters()) result.parameters += parameter.numel();
+  result.steps = fitted.steps;
+  result.seconds = fitted.seconds;
+  result.loss = held_out.loss();
+  result.perplexity = std::exp(result.loss);
+
+  AtomicFolder made(options.output);
+  save_causal_lm(*model, made.path(), options.dtype);
+  for (const auto& entry : fs::directory_iterator(text)) {
+    const fs::path name = entry.path().filename();
+    if (name.extension() != ".tokens" && name != "counts.json") {
+      fs::copy_file(entry.path(), made.path() / name);
+    }
+  }
+  write_file(made.path() / "README.md", model_card(options, result, context.recipe,
+                                                   continuations(options, *model, *tokenizer)));
+  made.commit(true);
+  return result;
+}
+
+}  // namespace kindred::lm

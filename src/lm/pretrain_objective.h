@@ -1,0 +1,67 @@
+#pragma once
+// Next-token prediction over blocks of a token file.
+
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lm/causal_lm.h"
+#include "lm/pretrain_text.h"
+#include "model/objective.h"
+
+namespace kindred::lm {
+
+/// A token file cut into blocks of `block` predicted tokens; `batch_size` blocks a batch.
+struct NextTokenData {
+  std::filesystem::path tokens;
+  int64_t vocab_size = 0, block = 256, batch_size = 16;
+  int64_t parts = 1;  ///< an epoch of the loop is one of this many parts of a pass
+  uint64_t seed = 1;
+};
+
+/// -log p(token | those before it in its block), over a pass in random order. Each pass cuts the
+/// text at other places.
+class NextToken : public model::Objective {
+ public:
+  /// Throws `bad_data` when the text is shorter than two blocks.
+  NextToken(std::shared_ptr<CausalLM> model, const NextTokenData& data);
+
+  std::string name() const override { return "next-token"; }
+  int64_t steps(int64_t epoch) const override;
+  std::unique_ptr<model::Batch> batch(int64_t epoch, int64_t step) const override;
+  model::LossParts loss(const model::Batch& batch) override;
+
+ private:
+  int64_t blocks() const { return (file_.size() - 1) / data_.block - 1; }
+  /// First and last + 1 of an epoch's places in the pass's order.
+  std::pair<int64_t, int64_t> range(int64_t epoch) const;
+  std::vector<int64_t> order(int64_t pass, int64_t begin, int64_t end) const;
+
+  std::shared_ptr<CausalLM> model_;
+  NextTokenData data_;
+  TokenFile file_;
+  mutable std::mutex mutex_;
+  mutable int64_t shuffled_pass_ = -1;
+  mutable std::vector<int64_t> shuffled_;
+};
+
+/// The mean loss over the first blocks of held-out text, in order.
+class HeldOutLoss {
+ public:
+  HeldOutLoss(std::shared_ptr<CausalLM> model, const NextTokenData& data, int64_t most_blocks);
+  /// Natural log a token; NaN when nothing is held out.
+  double loss() const;
+  /// "loss" and "perplexity"; empty when nothing is held out.
+  std::vector<std::pair<std::string, double>> numbers() const;
+
+ private:
+  std::shared_ptr<CausalLM> model_;
+  NextTokenData data_;
+  TokenFile file_;
+  int64_t blocks_;
+};
+
+}  // namespace kindred::lm
