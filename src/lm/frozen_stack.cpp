@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <type_traits>
 #include <utility>
 
 #include "lm/activation.h"
@@ -38,60 +39,47 @@ kernels::Norm norm_of(const NormWeights& weights, double epsilon) {
           static_cast<float>(epsilon)};
 }
 
+// Calls run(pointer) with data of `t`, which is float or the products' type E.
+template <class E, class Run>
+void with_pointer(const torch::Tensor& t, E type, const Run& run) {
+  if (t.scalar_type() == torch::kFloat) {
+    run(t.data_ptr<float>());
+  } else if constexpr (!std::is_same_v<E, float>) {
+    run(data_of(t, type));
+  }
+}
+
+// Row `row` of a matrix with `d` columns, or null of null.
+template <class E>
+E* row_of(E* data, int64_t row, int64_t d) {
+  return data == nullptr ? nullptr : data + row * d;
+}
+
 // x += added, then its norm as `type`; `saved` is filled when not null.
 torch::Tensor add_norm(const FrozenStack& stack, const NormWeights& weights,
                        const torch::Tensor& added, torch::Tensor& x, SavedNorm* saved,
                        torch::ScalarType type) {
   const int64_t rows = x.size(0), d = x.size(1);
   auto y = torch::empty({rows, d}, torch::dtype(type));
+  SavedNorm kept;
   if (saved != nullptr) {
-    saved->normalised = torch::empty({rows, d}, torch::dtype(stack.compute));
-    saved->rstd = torch::empty({rows}, torch::dtype(torch::kFloat));
+    kept.normalised = torch::empty({rows, d}, torch::dtype(stack.compute));
+    kept.rstd = torch::empty({rows}, torch::dtype(torch::kFloat));
+    *saved = kept;
   }
   const kernels::Norm norm = norm_of(weights, stack.epsilon);
   with_element(stack.compute, [&](auto element) {
-    const auto* more = data_of(added, element);
-    auto* unit = saved != nullptr ? data_of(saved->normalised, element) : nullptr;
-    float* rstd = saved != nullptr ? saved->rstd.template data_ptr<float>() : nullptr;
-    float* stream = x.data_ptr<float>();
-    at::parallel_for(0, rows, row_grain(d), [&](int64_t begin, int64_t end) {
-      const auto run = [&](auto* to) {
-        kernels::add_norm_forward(norm, end - begin, more == nullptr ? more : more + begin * d,
-                                  stream + begin * d, unit == nullptr ? unit : unit + begin * d,
-                                  rstd == nullptr ? rstd : rstd + begin, to + begin * d);
-      };
-      if (type == torch::kFloat) {
-        run(y.data_ptr<float>());
-      } else {
-        run(data_of(y, simd::Brain{}));
-      }
+    auto *more = data_of(added, element), *unit = data_of(kept.normalised, element);
+    float *rstd = data_of(kept.rstd, float{}), *stream = data_of(x, float{});
+    with_pointer(y, element, [&](auto* to) {
+      at::parallel_for(0, rows, row_grain(d), [&](int64_t begin, int64_t end) {
+        kernels::add_norm_forward(norm, end - begin, row_of(more, begin, d),
+                                  row_of(stream, begin, d), row_of(unit, begin, d),
+                                  row_of(rstd, begin, 1), row_of(to, begin, d));
+      });
     });
   });
   return y;
-}
-
-// d_x += the norm's gradient; `copy` (when defined) is d_x in the products' type.
-void norm_backward(const FrozenStack& stack, const NormWeights& weights, const SavedNorm& saved,
-                   const torch::Tensor& d_y, torch::Tensor& d_x, const torch::Tensor& copy) {
-  const int64_t rows = d_x.size(0), d = d_x.size(1);
-  const kernels::Norm norm = norm_of(weights, stack.epsilon);
-  with_element(stack.compute, [&](auto element) {
-    const auto* unit = data_of(saved.normalised, element);
-    auto* copied = data_of(copy, element);
-    at::parallel_for(0, rows, row_grain(d), [&](int64_t begin, int64_t end) {
-      const auto run = [&](const auto* from) {
-        kernels::norm_backward(norm, end - begin, from + begin * d, unit + begin * d,
-                               saved.rstd.data_ptr<float>() + begin,
-                               d_x.data_ptr<float>() + begin * d,
-                               copied == nullptr ? copied : copied + begin * d);
-      };
-      if (d_y.scalar_type() == torch::kFloat) {
-        run(d_y.data_ptr<float>());
-      } else {
-        run(data_of(d_y, simd::Brain{}));
-      }
-    });
-  });
 }
 
 torch::Tensor run_forward(const FrozenStack& stack, const std::vector<int64_t>& offsets,
@@ -128,8 +116,32 @@ torch::Tensor run_forward(const FrozenStack& stack, const std::vector<int64_t>& 
                   torch::kFloat);
 }
 
-const torch::Tensor& of(const torch::Tensor& d_x, const torch::Tensor& copy) {
-  return copy.defined() ? copy : d_x;
+// The residual stream's gradient [T, D] float, and its copy in the products' type; in fp32 products
+// read the stream's gradient itself.
+struct StreamGradient {
+  torch::Tensor d_x, copy;
+
+  StreamGradient(torch::Tensor start, torch::ScalarType type) : d_x(std::move(start)) {
+    if (type != torch::kFloat) copy = torch::empty_like(d_x, type);
+  }
+  const torch::Tensor& input() const { return copy.defined() ? copy : d_x; }
+};
+
+// stream += the norm's gradient.
+void norm_backward(const FrozenStack& stack, const NormWeights& weights, const SavedNorm& saved,
+                   const torch::Tensor& d_y, StreamGradient& stream) {
+  const int64_t rows = stream.d_x.size(0), d = stream.d_x.size(1);
+  const kernels::Norm norm = norm_of(weights, stack.epsilon);
+  with_element(stack.compute, [&](auto element) {
+    auto *unit = data_of(saved.normalised, element), *copy = data_of(stream.copy, element);
+    float *d_x = data_of(stream.d_x, float{}), *rstd = data_of(saved.rstd, float{});
+    with_pointer(d_y, element, [&](const auto* from) {
+      at::parallel_for(0, rows, row_grain(d), [&](int64_t begin, int64_t end) {
+        kernels::norm_backward(norm, end - begin, row_of(from, begin, d), row_of(unit, begin, d),
+                               rstd + begin, row_of(d_x, begin, d), row_of(copy, begin, d));
+      });
+    });
+  });
 }
 
 // Rows back to their places among `total`, zeros elsewhere; a row asked for twice adds up.
@@ -139,24 +151,26 @@ torch::Tensor spread(const torch::Tensor& values, const torch::Tensor& rows, int
 
 torch::Tensor run_backward(const Saved& saved, const torch::Tensor& d_hidden) {
   const FrozenStack& stack = *saved.stack;
-  auto d_x = torch::zeros_like(d_hidden, torch::kFloat);
-  // What products read: in fp32 the stream's gradient itself.
-  torch::Tensor copy;
-  if (stack.compute != torch::kFloat) copy = torch::empty_like(d_hidden, stack.compute);
-  norm_backward(stack, stack.ln_f, saved.ln_f, d_hidden, d_x, copy);
+  const int64_t tokens = saved.offsets.back();
+  StreamGradient stream(torch::zeros_like(d_hidden), stack.compute);
+  norm_backward(stack, stack.ln_f, saved.ln_f, d_hidden, stream);
   AttentionShape shape{saved.offsets, stack.heads, 1};
   for (size_t i = stack.blocks.size(); i-- > 0;) {
     const FrozenBlock& block = stack.blocks[i];
     const SavedBlock& kept = saved.blocks[i];
     shape.scale = block.attention_scale;
     const auto d_inner =
-        activation_backward(stack.activation, kept.inner, block.proj->backward(narrow));
-    norm_backward(stack, block.ln_2, kept.ln_2, block.fc->backward(d_inner), d_x, copy);
-    const auto d_qkv =
-        attention_backward(kept.qkv, shape, kept.mixed, kept.log_sums, block.out->backward(narrow));
-    norm_backward(stack, block.ln_1, kept.ln_1, block.qkv->backward(d_qkv), d_x, copy);
+        activation_backward(stack.activation, kept.inner, block.proj->backward(stream.input()));
+    norm_backward(stack, block.ln_2, kept.ln_2, block.fc->backward(d_inner), stream);
+    auto d_mixed = block.out->backward(stream.input());
+    if (saved.rows.defined() && i + 1 == stack.blocks.size()) {
+      d_mixed = spread(d_mixed, saved.rows, tokens);
+      stream = StreamGradient(spread(stream.d_x, saved.rows, tokens), stack.compute);
+    }
+    const auto d_qkv = attention_backward(kept.qkv, shape, kept.mixed, kept.log_sums, d_mixed);
+    norm_backward(stack, block.ln_1, kept.ln_1, block.qkv->backward(d_qkv), stream);
   }
-  return d_x;
+  return stream.d_x;
 }
 
 class FrozenHidden : public torch::autograd::Function<FrozenHidden> {
