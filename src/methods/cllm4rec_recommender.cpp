@@ -64,6 +64,20 @@ model::Capabilities Cllm4RecRecommender::capabilities() const {
   return can;
 }
 
+model::NamedTensors Cllm4RecRecommender::embeddings() {
+  model::NamedTensors tensors;
+  const auto add = [&](const model::Table& table) {
+    tensors.emplace_back(table.name(), table.weight());
+  };
+  add(parts_->collaborative->user);
+  add(parts_->collaborative->item);
+  if (parts_->content) {
+    add(parts_->content->user);
+    add(parts_->content->item);
+  }
+  return tensors;
+}
+
 void Cllm4RecRecommender::refresh() {
   const torch::NoGradGuard no_grad;
   items_ = parts_->item_vectors().detach().to(torch::kCPU);

@@ -33,6 +33,9 @@ class Cllm4RecRecommender : public model::Recommender {
   bool is_cold(model::Index item) const override {
     return parts_->item_cold[static_cast<size_t>(item)] != 0;
   }
+  /// Z^{l,u}, Z^{l,v} and, with a content LLM, Z^{c,u}, Z^{c,v}: what CLLM4Rec-Emb feeds to other
+  /// models.
+  model::NamedTensors embeddings() override;
   Json save(const std::filesystem::path& folder) const override {
     return save_parts(*parts_, folder);
   }
