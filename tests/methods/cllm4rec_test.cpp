@@ -173,7 +173,7 @@ TEST(Cllm4RecOptionsTest, PromptsWithWrongSlotsAreConfigurationErrors) {
 
 TEST(Cllm4RecOptionsTest, UnknownTextColumnsAreNamed) {
   Cllm4RecOptions options;
-  options.item_texts = {"titel"};
+  options.item_texts = {"titles"};
   try {
     Bench bench(small_shop(), options);
     FAIL();
