@@ -339,7 +339,7 @@ TEST_F(Hostile, CsvRowsOfTheWrongWidthAndMissingColumns) {
   o.columns = "user=usr,item=i";
   expect_error(o, Exit::bad_data, "has no column 'usr'");
   o.columns = "user=u,itme=i";
-  expect_error(o, Exit::usage, "did you mean 'itme'");
+  expect_error(o, Exit::usage, "no column for 'item' (it names user, itme)");
   o.columns = "user:u";
   expect_error(o, Exit::usage, "role=column");
   o.columns = "user=u,user=i";
