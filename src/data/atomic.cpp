@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "data/utf8.h"
 
 namespace kindred::data {
 namespace {
@@ -70,7 +71,7 @@ std::vector<Field> parse_header(std::string_view line, const std::string& where,
         type = known;
     if (!type || name.empty())
       throw Error(Exit::bad_data, where,
-                  cat("header field '", text.substr(0, 80),
+                  cat("header field '", shown(text),
                       "' is not name:type with type token, token_seq, float or float_seq"));
     if (!seen.insert(name).second)
       throw Error(Exit::bad_data, where, cat("header field '", name, "' occurs twice"));

@@ -14,6 +14,9 @@ class BadRows {
  public:
   /// Throws `usage` where `limit` is neither a number nor a percentage.
   explicit BadRows(const std::string& limit);
+  explicit BadRows(const Json& limit)
+      : BadRows(limit.is_string() ? limit.get<std::string>() : limit.dump()) {}
+  explicit BadRows(const char* limit) : BadRows(std::string(limit)) {}
 
   void good() { ++good_; }
   /// Notes a bad row ("file:line"). Throws `bad_data` once the limit is certainly exceeded.

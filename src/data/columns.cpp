@@ -47,9 +47,9 @@ std::string require_column(const ColumnRoles& roles, std::string_view role, cons
   if (!column.empty()) return column;
   std::vector<std::string> given;
   for (const auto& [name, unused] : roles) given.push_back(name);
-  throw Error(
-      Exit::usage, option,
-      cat("names no column for '", role, "'", suggestion(role, given), "; give ", role, "=NAME"));
+  throw Error(Exit::usage, option,
+              cat("names no column for '", role, "' (it names ", join(given, ", "), "); give ",
+                  role, "=NAME"));
 }
 
 }  // namespace kindred::data

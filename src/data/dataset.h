@@ -90,6 +90,8 @@ class Dataset {
   /// Of the (user, item[, label]) rows of each part, whatever their order, numbering or the
   /// folder's name: equal fingerprints, equal splits.
   std::string fingerprint;
+  /// Of all files it was read from, texts included: what results computed from it depend on.
+  std::string content_fingerprint;
 
   const InteractionTable& part(Part p) const { return parts[static_cast<size_t>(p)]; }
   Index user_count() const { return users.size(); }

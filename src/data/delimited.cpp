@@ -19,9 +19,9 @@ constexpr size_t most_lines = 2000;
 
 class DelimitedRecords : public Records {
  public:
-  DelimitedRecords(const std::filesystem::path& path, const Delimited& syntax,
-                   const ColumnNames& columns, BadRows& bad)
-      : lines_(path), syntax_(syntax), splitter_(syntax_), bad_(bad) {
+  DelimitedRecords(LineReader lines, const Delimited& syntax, const ColumnNames& columns,
+                   BadRows& bad)
+      : lines_(std::move(lines)), syntax_(syntax), splitter_(syntax_), bad_(bad) {
     if (syntax.header == Delimited::Header::none) {
       for (const ColumnName& column : columns) places_.push_back(numbered(column));
     } else {
@@ -160,9 +160,9 @@ class DelimitedRecords : public Records {
 
 }  // namespace
 
-std::unique_ptr<Records> open_delimited(const std::filesystem::path& path, const Delimited& syntax,
+std::unique_ptr<Records> open_delimited(LineReader lines, const Delimited& syntax,
                                         const ColumnNames& columns, BadRows& bad) {
-  return std::make_unique<DelimitedRecords>(path, syntax, columns, bad);
+  return std::make_unique<DelimitedRecords>(std::move(lines), syntax, columns, bad);
 }
 
 std::vector<std::string> delimited_header(const std::filesystem::path& path,

@@ -68,8 +68,8 @@ uint64_t repair_json(std::string_view line, std::string& out) {
 
 class JsonRecords : public Records {
  public:
-  JsonRecords(const std::filesystem::path& path, const ColumnNames& columns, BadRows& bad)
-      : lines_(path), bad_(bad), cells_(columns.size()), ranks_(columns.size()) {
+  JsonRecords(LineReader lines, const ColumnNames& columns, BadRows& bad)
+      : lines_(std::move(lines)), bad_(bad), cells_(columns.size()), ranks_(columns.size()) {
     for (size_t cell = 0; cell < columns.size(); ++cell) {
       int rank = 0;
       for (const std::string& name : columns[cell].names) keys_.push_back({name, cell, rank++});
@@ -86,7 +86,10 @@ class JsonRecords : public Records {
       if (trim(line).empty()) continue;
       if (read(line.data(), line.size())) return true;
       if (read_again(line)) return true;
-      bad_.bad(where(), cat("not a JSON object: ", problem_));
+      bad_.bad(where(),
+               trim(line).starts_with('[')
+                   ? "a JSON list, expected one object a line (jq -c '.[]' makes lines of it)"
+                   : cat("not a JSON object: ", problem_));
     }
     return false;
   }
@@ -215,9 +218,9 @@ void flatten(const Json& value, std::vector<std::string>& texts) {
 
 }  // namespace
 
-std::unique_ptr<Records> open_json_lines(const std::filesystem::path& path,
-                                         const ColumnNames& columns, BadRows& bad) {
-  return std::make_unique<JsonRecords>(path, columns, bad);
+std::unique_ptr<Records> open_json_lines(LineReader lines, const ColumnNames& columns,
+                                         BadRows& bad) {
+  return std::make_unique<JsonRecords>(std::move(lines), columns, bad);
 }
 
 std::vector<std::string> list_of_texts(const Cell& cell) {

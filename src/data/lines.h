@@ -20,7 +20,7 @@ class LineReader {
   /// Lines above `max_line` bytes are skipped over without being held; `too_long()` tells.
   static constexpr size_t default_max_line = size_t{32} << 20;
 
-  explicit LineReader(const std::filesystem::path& path, size_t max_line = default_max_line);
+  LineReader(const std::filesystem::path& path, size_t max_line = default_max_line);
   LineReader(std::unique_ptr<ByteSource> source, std::filesystem::path path,
              size_t max_line = default_max_line);
 

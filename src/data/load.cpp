@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/error.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "core/strings.h"
 #include "data/atomic.h"
@@ -14,6 +15,7 @@
 #include "data/prepared.h"
 #include "data/split_fingerprint.h"
 #include "data/text_column.h"
+#include "data/utf8.h"
 
 namespace kindred::data {
 namespace {
@@ -71,9 +73,9 @@ class AtomicReader {
   double number(int column) const {
     const auto value = parse_number(raw(column));
     if (!value || !std::isfinite(*value))
-      throw Error(Exit::bad_data, lines_.where(),
-                  cat("field '", name(column), "' is '", raw(column).substr(0, 40),
-                      "', expected a number"));
+      throw Error(
+          Exit::bad_data, lines_.where(),
+          cat("field '", name(column), "' is '", shown(raw(column)), "', expected a number"));
     return *value;
   }
   const std::string& name(int column) const { return fields_[static_cast<size_t>(column)].name; }
@@ -107,7 +109,7 @@ void load_side(const fs::path& path, std::string_view id_field, IdMap& ids,
     const Index before = ids.size();
     const Index row = ids.add(reader.token(id));
     if (row != before) {
-      if (repeated++ == 0) first_repeated = cat(reader.where(), ": '", ids.token(row), "'");
+      if (repeated++ == 0) first_repeated = cat(reader.where(), ": '", shown(ids.token(row)), "'");
       continue;
     }
     for (auto& [column, texts_of] : columns)
@@ -165,6 +167,19 @@ void extend_texts(std::unordered_map<std::string, std::shared_ptr<TextColumn>>& 
   for (auto& [name, column] : texts) static_cast<AtomicTextColumn&>(*column).resize(rows);
 }
 
+/// Over the hashes of the files: those of dataset.json, or computed now for bare files.
+std::string content_fingerprint(const Json& info, const AtomicFiles& files) {
+  Json hashes = Json::array();
+  if (info.is_object() && info.contains("files")) {
+    for (const auto& [name, hash] : info["files"].items()) hashes.push_back(hash);
+    return fingerprint(hashes.dump());
+  }
+  for (const fs::path& path :
+       {files.parts[0], files.parts[1], files.parts[2], files.items, files.users})
+    hashes.push_back(path.empty() ? "" : file_fingerprint(path));
+  return fingerprint(hashes.dump());
+}
+
 }  // namespace
 
 std::shared_ptr<const Dataset> load_dataset(const fs::path& folder) {
@@ -193,6 +208,7 @@ std::shared_ptr<const Dataset> load_dataset(const fs::path& folder) {
   extend_texts(dataset->item_texts, dataset->item_count());
   extend_texts(dataset->user_texts, dataset->user_count());
   dataset->fingerprint = split_fingerprint(*dataset);
+  dataset->content_fingerprint = content_fingerprint(dataset->info, files);
   if (dataset->info.is_object() &&
       dataset->info.value("fingerprint", dataset->fingerprint) != dataset->fingerprint)
     throw Error(Exit::bad_data, folder.string(),

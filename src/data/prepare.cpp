@@ -154,7 +154,10 @@ class Run {
                                   {"empty", store.review_counts.empty}};
     }
     info_["options"] = write_options(raw);
-    info_["options"]["input"] = fs::path(options_.input).filename().string();
+    // Names without folders: the same data prepared elsewhere gives the same file.
+    for (const auto& [name, path] :
+         {std::pair{"input", options_.input}, {"items", options_.items}, {"users", options_.users}})
+      info_["options"][name] = fs::path(path).filename().string();
     for (const auto& [file, hash] : written.files) info_["files"][file] = hash;
     info_["fingerprint"] = written.fingerprint;
   }

@@ -63,7 +63,7 @@ struct RawOptions {
   int min_user_events = 0, min_item_events = 0;
   int k_core = 0;
 
-  std::string max_bad_rows = "0.1%";
+  Json max_bad_rows = "0.1%";  // text or a number
   std::optional<std::string> replace_id_spaces;
   std::vector<double> rating_range{0, 1e30};
   int64_t max_text_bytes = 131072;

@@ -4,6 +4,7 @@
 #include "core/strings.h"
 #include "data/numbers.h"
 #include "data/raw.h"
+#include "data/utf8.h"
 
 namespace kindred::data {
 namespace {
@@ -40,7 +41,7 @@ class RowParser {
     const Cell cell = records.cell(static_cast<size_t>(mapping_.rating));
     const auto value = parse_number(cell.text);
     if (!value || !std::isfinite(*value))
-      return fail(cat("rating '", cell.text.substr(0, 40), "', expected a number such as 4.5"));
+      return fail(cat("rating '", shown(cell.text), "', expected a number such as 4.5"));
     if (*value < low_ || *value > high_)
       return fail(cat("rating ", number(*value), " is outside ", number(low_), " to ",
                       number(high_), " (--rating-range)"));
@@ -53,7 +54,7 @@ class RowParser {
     const Cell cell = records.cell(static_cast<size_t>(mapping_.label));
     const auto value = parse_number(cell.text);
     if (!value || (*value != 0 && *value != 1))
-      return fail(cat("label '", cell.text.substr(0, 40), "', expected 0 or 1"));
+      return fail(cat("label '", shown(cell.text), "', expected 0 or 1"));
     row.label = static_cast<float>(*value);
     return true;
   }
@@ -65,13 +66,13 @@ class RowParser {
     if (cell.text.empty()) return true;
     if (const auto value = parse_number(cell.text)) {
       if (!std::isfinite(*value) || std::abs(*value) > 9e18)
-        return fail(cat("time '", cell.text.substr(0, 40), "' is out of range"));
+        return fail(cat("time '", shown(cell.text), "' is out of range"));
       row.time = static_cast<int64_t>(std::floor(*value));
       return true;
     }
     const auto date = parse_date(cell.text);
     if (!date)
-      return fail(cat("time '", cell.text.substr(0, 40),
+      return fail(cat("time '", shown(cell.text),
                       "', expected a number of seconds or a date such as 2014-05-31"));
     row.time = *date;
     return true;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/bad_rows.h"
+#include "data/lines.h"
 
 namespace kindred::data {
 
@@ -56,8 +57,8 @@ using ColumnNames = std::vector<ColumnName>;
 
 /// JSON objects, one a line; lines that are Python literals (dicts) are read as well. Keys may be
 /// absent in any row.
-std::unique_ptr<Records> open_json_lines(const std::filesystem::path& path,
-                                         const ColumnNames& columns, BadRows& bad);
+std::unique_ptr<Records> open_json_lines(LineReader lines, const ColumnNames& columns,
+                                         BadRows& bad);
 
 /// How a delimited file is written.
 struct Delimited {
@@ -73,7 +74,7 @@ struct Delimited {
 
 /// Delimited text. Columns are found by the header's names, or are numbers from 1 where there is no
 /// header. Throws `bad_data` where a required column is missing, naming the nearest one.
-std::unique_ptr<Records> open_delimited(const std::filesystem::path& path, const Delimited& syntax,
+std::unique_ptr<Records> open_delimited(LineReader lines, const Delimited& syntax,
                                         const ColumnNames& columns, BadRows& bad);
 
 /// The column names of a delimited file's header. Throws `bad_data` where the file is empty.

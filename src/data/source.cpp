@@ -1,6 +1,7 @@
 #include "data/source.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/progress.h"
 #include "core/strings.h"
 
 namespace kindred::data {
@@ -18,6 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr size_t buffer_size = 1 << 18;
+constexpr size_t megabyte = 1000000;
+constexpr off_t worth_showing = 64 * off_t{megabyte};
 
 class PlainSource : public ByteSource {
  public:
@@ -30,6 +34,11 @@ class PlainSource : public ByteSource {
                   cat("cannot be opened for reading: ", std::strerror(errno)));
     }
     ::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_SEQUENTIAL);
+    struct ::stat status{};
+    if (::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode) &&
+        status.st_size > worth_showing)
+      progress_ = std::make_unique<Progress>(
+          path.filename().string(), static_cast<uint64_t>(status.st_size) / megabyte, "MB");
   }
   ~PlainSource() override { ::close(descriptor_); }
   PlainSource(const PlainSource&) = delete;
@@ -38,22 +47,74 @@ class PlainSource : public ByteSource {
   size_t read(char* into, size_t size) override {
     while (true) {
       const ssize_t got = ::read(descriptor_, into, size);
-      if (got >= 0) return static_cast<size_t>(got);
+      if (got >= 0) return show(static_cast<size_t>(got));
       if (errno != EINTR)
         throw Error(Exit::io, path_.string(), cat("reading failed: ", std::strerror(errno)));
     }
   }
-  void rewind() { ::lseek(descriptor_, 0, SEEK_SET); }
 
  private:
+  size_t show(size_t got) {
+    if (!progress_) return got;
+    if (got == 0) progress_->finish();
+    unshown_ += got;
+    progress_->tick(unshown_ / megabyte);
+    unshown_ %= megabyte;
+    return got;
+  }
+
   fs::path path_;
   int descriptor_ = -1;
+  std::unique_ptr<Progress> progress_;
+  size_t unshown_ = 0;
+};
+
+class MemorySource : public ByteSource {
+ public:
+  explicit MemorySource(std::string bytes) : bytes_(std::move(bytes)) {}
+  size_t read(char* into, size_t size) override {
+    const size_t got = bytes_.copy(into, size, at_);
+    at_ += got;
+    return got;
+  }
+
+ private:
+  std::string bytes_;
+  size_t at_ = 0;
+};
+
+/// A source whose first bytes have been looked at.
+class PeekedSource : public ByteSource {
+ public:
+  explicit PeekedSource(std::unique_ptr<ByteSource> source) : source_(std::move(source)) {
+    while (got_ < sizeof peeked_) {
+      const size_t more = source_->read(peeked_ + got_, sizeof peeked_ - got_);
+      if (more == 0) break;
+      got_ += more;
+    }
+  }
+  size_t read(char* into, size_t size) override {
+    if (given_ == got_) return source_->read(into, size);
+    const size_t part = std::min(size, got_ - given_);
+    std::memcpy(into, peeked_ + given_, part);
+    given_ += part;
+    return part;
+  }
+  bool starts_with(std::string_view magic) const {
+    return std::string_view(peeked_, got_).starts_with(magic);
+  }
+  bool empty() const { return got_ == 0; }
+
+ private:
+  std::unique_ptr<ByteSource> source_;
+  char peeked_[4];
+  size_t got_ = 0, given_ = 0;
 };
 
 /// What the two decompressors share: the compressed file and the buffer in front of it.
 class CompressedSource : public ByteSource {
  public:
-  CompressedSource(const fs::path& path, std::unique_ptr<PlainSource> file)
+  CompressedSource(const fs::path& path, std::unique_ptr<ByteSource> file)
       : path_(path), file_(std::move(file)), buffer_(buffer_size) {}
 
  protected:
@@ -67,14 +128,14 @@ class CompressedSource : public ByteSource {
   }
 
   fs::path path_;
-  std::unique_ptr<PlainSource> file_;
+  std::unique_ptr<ByteSource> file_;
   std::vector<char> buffer_;
   size_t begin_ = 0, end_ = 0;
 };
 
 class GzipSource : public CompressedSource {
  public:
-  GzipSource(const fs::path& path, std::unique_ptr<PlainSource> file)
+  GzipSource(const fs::path& path, std::unique_ptr<ByteSource> file)
       : CompressedSource(path, std::move(file)) {
     check(inflateInit2(&stream_, 15 + 16) == Z_OK, "zlib starts");
   }
@@ -139,7 +200,7 @@ class GzipSource : public CompressedSource {
 
 class ZstdSource : public CompressedSource {
  public:
-  ZstdSource(const fs::path& path, std::unique_ptr<PlainSource> file)
+  ZstdSource(const fs::path& path, std::unique_ptr<ByteSource> file)
       : CompressedSource(path, std::move(file)), stream_(ZSTD_createDStream()) {
     check(stream_ != nullptr, "zstd starts");
   }
@@ -173,28 +234,26 @@ class ZstdSource : public CompressedSource {
 
 }  // namespace
 
-std::unique_ptr<ByteSource> open_source(const fs::path& path) {
-  auto file = std::make_unique<PlainSource>(path);
-  unsigned char magic[4] = {};
-  size_t got = 0;
-  while (got < sizeof magic) {
-    const size_t more = file->read(reinterpret_cast<char*>(magic) + got, sizeof magic - got);
-    if (more == 0) break;
-    got += more;
-  }
-  file->rewind();
-  const bool gzip = got >= 2 && magic[0] == 0x1f && magic[1] == 0x8b;
-  const bool zstd =
-      got == 4 && magic[0] == 0x28 && magic[1] == 0xb5 && magic[2] == 0x2f && magic[3] == 0xfd;
-  if (gzip) return std::make_unique<GzipSource>(path, std::move(file));
-  if (zstd) return std::make_unique<ZstdSource>(path, std::move(file));
-  const std::string suffix = path.extension().string();
+std::unique_ptr<ByteSource> decompress(std::unique_ptr<ByteSource> raw, const fs::path& name) {
+  auto source = std::make_unique<PeekedSource>(std::move(raw));
+  if (source->starts_with("\x1f\x8b")) return std::make_unique<GzipSource>(name, std::move(source));
+  if (source->starts_with("\x28\xb5\x2f\xfd"))
+    return std::make_unique<ZstdSource>(name, std::move(source));
+  const std::string suffix = name.extension().string();
   if (suffix == ".gz" || suffix == ".zst")
     throw Error(
-        Exit::bad_data, path.string(),
+        Exit::bad_data, name.string(),
         cat("is named ", suffix, " but its content is not ", suffix == ".gz" ? "gzip" : "zstd",
-            got == 0 ? " (the file is empty)" : "; rename it if it is plain text"));
-  return file;
+            source->empty() ? " (the file is empty)" : "; rename it if it is plain text"));
+  return source;
+}
+
+std::unique_ptr<ByteSource> open_source(const fs::path& path) {
+  return decompress(std::make_unique<PlainSource>(path), path);
+}
+
+std::unique_ptr<ByteSource> memory_source(std::string bytes) {
+  return std::make_unique<MemorySource>(std::move(bytes));
 }
 
 }  // namespace kindred::data

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
 
 namespace kindred::data {
 
@@ -20,5 +21,13 @@ class ByteSource {
 /// Opens a file; compression is told by its first bytes, not by its name. Throws `missing`, or
 /// `bad_data` where the name says .gz or .zst and the content is neither.
 std::unique_ptr<ByteSource> open_source(const std::filesystem::path& path);
+
+/// The content of a source that may be compressed, as open_source tells it; `name` stands in
+/// messages.
+std::unique_ptr<ByteSource> decompress(std::unique_ptr<ByteSource> raw,
+                                       const std::filesystem::path& name);
+
+/// Bytes held in memory.
+std::unique_ptr<ByteSource> memory_source(std::string bytes);
 
 }  // namespace kindred::data

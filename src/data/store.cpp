@@ -107,7 +107,7 @@ std::string_view RowStore::checked_id(std::string_view id, const char* what,
                                       std::string& buffer) const {
   if (id.find_first_of(blanks) == std::string_view::npos) return id;
   if (!replacement_)
-    throw Error(Exit::bad_data, cat(what, " id '", id.substr(0, 80), "'"),
+    throw Error(Exit::bad_data, cat(what, " id '", shown(id), "'"),
                 "holds a blank, which files of tokens cannot hold; give --replace-id-spaces _");
   return with_blanks_replaced(id, *replacement_, buffer);
 }

@@ -69,6 +69,25 @@ void append_latin1(std::string& out, std::string_view bytes) {
   }
 }
 
+std::string shown(std::string_view bytes, size_t limit) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string valid, text;
+  append_utf8(valid, bytes.substr(0, limit + 4));
+  for (const char c : utf8_prefix(valid, limit)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n' || c == '\t' || c == '\r') {
+      text += c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\r";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      text += "\\x";
+      text += digits[byte >> 4];
+      text += digits[byte & 15];
+    } else {
+      text += c;
+    }
+  }
+  return bytes.size() > limit ? text + "..." : text;
+}
+
 std::string_view utf8_prefix(std::string_view text, size_t limit) {
   if (text.size() <= limit) return text;
   while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0) == 0x80) --limit;

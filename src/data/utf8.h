@@ -16,6 +16,10 @@ uint64_t append_utf8(std::string& out, std::string_view bytes);
 /// Appends Latin-1 bytes as UTF-8.
 void append_latin1(std::string& out, std::string_view bytes);
 
+/// Text of a file as a message may show it: valid UTF-8 of at most `limit` bytes (then "..."),
+/// control characters escaped.
+std::string shown(std::string_view bytes, size_t limit = 60);
+
 /// The longest beginning of valid UTF-8 text of at most `limit` bytes that cuts no character.
 std::string_view utf8_prefix(std::string_view text, size_t limit);
 
