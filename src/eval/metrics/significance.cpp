@@ -211,15 +211,18 @@ std::vector<std::vector<Comparison>> compare_family(std::span<const PairedRuns> 
   return family;
 }
 
-std::vector<Interval> bootstrap_intervals(const PairedRuns& values,
-                                          const BootstrapOptions& options) {
+std::vector<std::vector<Interval>> bootstrap_intervals(std::span<const PairedRuns> runs,
+                                                       const BootstrapOptions& options) {
   check_options(options);
-  std::vector<Interval> intervals;
-  auto resamples = resampled({&values, 1}, options.resamples, options.seed, options.threads);
-  for (auto& column : resamples[0]) {
-    std::erase_if(column, [](double v) { return std::isnan(v); });
-    std::ranges::sort(column);
-    intervals.push_back(percentile_interval(column, options.confidence));
+  auto resamples = resampled(runs, options.resamples, options.seed, options.threads);
+  std::vector<std::vector<Interval>> intervals;
+  for (auto& run : resamples) {
+    auto& row = intervals.emplace_back();
+    for (auto& column : run) {
+      std::erase_if(column, [](double v) { return std::isnan(v); });
+      std::ranges::sort(column);
+      row.push_back(percentile_interval(column, options.confidence));
+    }
   }
   return intervals;
 }
