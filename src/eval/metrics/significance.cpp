@@ -128,9 +128,16 @@ Level level_for(int64_t comparisons, const BootstrapOptions& options) {
   return {alpha, static_cast<int>(resamples)};
 }
 
-Comparison compare_one(const PairedRuns& pair, size_t metric, double observed_difference,
-                       std::vector<double> values, const Level& level,
+// What is tested: a metric of a pair and its observed difference.
+struct Subject {
+  const PairedRuns& pair;
+  size_t metric;
+  double difference;
+};
+
+Comparison compare_one(const Subject& subject, std::vector<double> values, const Level& level,
                        const BootstrapOptions& options) {
+  const auto& [pair, metric, observed_difference] = subject;
   Comparison result = undefined_comparison(pair.metrics[metric]);
   std::erase_if(values, [](double v) { return std::isnan(v); });
   if (std::isnan(observed_difference) || values.empty()) return result;
@@ -204,7 +211,7 @@ std::vector<std::vector<Comparison>> compare_family(std::span<const PairedRuns> 
     std::vector<Comparison>& row = family.emplace_back();
     for (size_t m = 0; m < values[p].size(); ++m) {
       row.push_back(
-          compare_one(pairs[p], m, differences[p][m], std::move(values[p][m]), level, options));
+          compare_one({pairs[p], m, differences[p][m]}, std::move(values[p][m]), level, options));
     }
   }
   correct_holm(family);
