@@ -16,7 +16,8 @@ constexpr double view_width = 560, view_height = 300;
 constexpr double left = 62, right = 16, top = 10, bottom = 44;
 constexpr double plot_right = view_width - right, plot_bottom = view_height - bottom;
 constexpr size_t colours = 6;
-constexpr size_t most_points = 500;
+constexpr size_t most_points = 500;  // of one path
+constexpr size_t smooth_from = 200;  // longer curves also get a moving mean
 
 // Coordinates need two digits after the point, no more.
 std::string coordinate(double value) {
@@ -30,6 +31,18 @@ std::string tick_text(double value) {
   if (std::abs(value) >= 1000 && value == std::floor(value))
     return with_commas(static_cast<long long>(value));
   return number(value, 6);
+}
+
+// Ticks of one axis all have as many digits after the point as their step needs.
+std::string tick_text(double value, double step) {
+  if (std::abs(value) >= 1000 || step >= 1 || step < 1e-4) return tick_text(value);
+  const int leading = static_cast<int>(std::ceil(-std::log10(step) - 1e-9));
+  const double scaled = step * std::pow(10, leading);
+  const int more = std::abs(scaled - std::round(scaled)) > 1e-6 ? 1 : 0;  // a step such as 0.025
+  char text[32];
+  const auto end =
+      std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, leading + more).ptr;
+  return std::string(text, end);
 }
 
 struct Range {
@@ -116,9 +129,11 @@ std::string svg_text(double x, double y, const char* anchor, std::string_view te
 
 std::string y_axis(const Chart& chart, const Scale& scale) {
   std::string svg;
-  for (const double tick : axis_ticks(scale.y.low, scale.y.high, 5)) {
+  const std::vector<double> ticks = axis_ticks(scale.y.low, scale.y.high, 5);
+  const double step = ticks.size() > 1 ? ticks[1] - ticks[0] : 1;
+  for (const double tick : ticks) {
     svg += svg_line("grid", left, scale.at_y(tick), plot_right, scale.at_y(tick));
-    svg += svg_text(left - 8, scale.at_y(tick) + 4, "end", tick_text(tick));
+    svg += svg_text(left - 8, scale.at_y(tick) + 4, "end", tick_text(tick, step));
   }
   if (!chart.y_label.empty()) {
     svg += cat("<text transform=\"translate(14 ", coordinate((top + plot_bottom) / 2),
@@ -179,17 +194,40 @@ std::string dot(const Scale& scale, const Point& point, size_t series, const std
              "</title></circle>\n");
 }
 
+// The mean over a window of a fiftieth of the curve, so that a noisy loss shows its course.
+std::vector<Point> smoothed(const std::vector<Point>& points) {
+  const size_t half = points.size() / 100;
+  std::vector<double> sums{0};
+  for (const Point& point : points) sums.push_back(sums.back() + point.y);
+  std::vector<Point> result = points;
+  for (size_t i = 0; i < points.size(); ++i) {
+    const size_t reach =
+        std::min({half, i, points.size() - 1 - i});  // the window stays centred at the ends
+    result[i].y = (sums[i + reach + 1] - sums[i - reach]) / static_cast<double>(2 * reach + 1);
+  }
+  return result;
+}
+
+std::string path(const Scale& scale, const std::vector<Point>& points, size_t series,
+                 const std::string& name, const char* css) {
+  std::string line;
+  for (const Point& point : points) {
+    line += cat(line.empty() ? "M" : "L", coordinate(scale.at_x(point.x)), " ",
+                coordinate(scale.at_y(point.y)));
+  }
+  return cat("<path class=\"", css, "\" stroke=\"", colour(series), "\" d=\"", line, "\"><title>",
+             html_escape(name), "</title></path>\n");
+}
+
 std::string curve(const Chart& chart, const Scale& scale, size_t index) {
   const Series& series = chart.series[index];
   const std::vector<Point> points = drawable(series, scale.log_x);
   if (points.empty()) return "";
-  std::string svg, path;
-  for (const Point& point : thinned(points)) {
-    path += cat(path.empty() ? "M" : "L", coordinate(scale.at_x(point.x)), " ",
-                coordinate(scale.at_y(point.y)));
-  }
-  svg += cat("<path class=\"curve\" stroke=\"", colour(index), "\" d=\"", path, "\"><title>",
-             html_escape(series.name), "</title></path>\n");
+  std::string svg;
+  const bool noisy = points.size() > smooth_from && !chart.points;
+  svg += path(scale, thinned(points), index, series.name, noisy ? "curve raw" : "curve");
+  if (noisy)
+    svg += path(scale, thinned(smoothed(points)), index, series.name + " (moving mean)", "curve");
   for (const Point& point : points) {
     if (point.error > 0) {
       svg += error_bar(scale.at_x(point.x), scale.at_y(point.y - point.error),

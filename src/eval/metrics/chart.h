@@ -27,7 +27,8 @@ struct Chart {
   std::string caption;
 };
 
-/// A <figure> for html_page. Long curves are thinned to what a screen can show, keeping extremes.
+/// A <figure> for html_page. Long curves are thinned to what a screen can show, keeping extremes,
+/// and get a moving mean.
 std::string to_html(const Chart& chart);
 
 /// Round numbers that cover [low, high] in about `count` steps.

@@ -147,11 +147,14 @@ CellSummary summarize(const Runs& row, const Metric& metric) {
   return cell;
 }
 
-// Intervals of a row's own values: differences from a run that scores 0 everywhere.
-void add_intervals(const Runs& row, const CompareSettings& settings, RowSummary& summary) {
-  if (!std::ranges::all_of(row, [](const RunOutcome* run) { return run->users.user_count() > 0; }))
-    return;
-  PairedRuns values{settings.metrics, {}};
+// A row's own values: differences from a run that scores 0 everywhere. No strata without per-user
+// values.
+PairedRuns own_values(const Runs& row, std::span<const Metric> metrics) {
+  PairedRuns values{{metrics.begin(), metrics.end()}, {}};
+  if (!std::ranges::all_of(row,
+                           [](const RunOutcome* run) { return run->users.user_count() > 0; })) {
+    return values;
+  }
   for (const std::string& split : splits_of(row)) {
     std::vector<UserMetrics> zeros;
     zeros.reserve(row.size());
@@ -162,10 +165,21 @@ void add_intervals(const Runs& row, const CompareSettings& settings, RowSummary&
       for (int64_t u = 0; u < zero.user_count(); ++u) std::ranges::fill(zero.row(u), 0.0);
       pairs.emplace_back(&run->users, &zero);
     }
-    values.strata.push_back(pair_users(pairs, settings.metrics));
+    values.strata.push_back(pair_users(pairs, metrics));
   }
-  const std::vector<Interval> intervals = bootstrap_intervals(values, settings.bootstrap);
-  for (size_t m = 0; m < intervals.size(); ++m) summary.cells[m].interval = intervals[m];
+  return values;
+}
+
+void add_intervals(const std::vector<Runs>& rows, const CompareSettings& settings,
+                   ComparisonReport& report) {
+  std::vector<PairedRuns> values;
+  for (const Runs& row : rows) values.push_back(own_values(row, settings.metrics));
+  const auto intervals = bootstrap_intervals(values, settings.bootstrap);
+  for (size_t r = 0; r < rows.size(); ++r) {
+    if (values[r].strata.empty()) continue;
+    for (size_t m = 0; m < intervals[r].size(); ++m)
+      report.rows[r].cells[m].interval = intervals[r][m];
+  }
 }
 
 RowSummary row_summary(const Runs& row, const CompareSettings& settings) {
@@ -174,7 +188,6 @@ RowSummary row_summary(const Runs& row, const CompareSettings& settings) {
   summary.runs = static_cast<int64_t>(row.size());
   summary.splits = static_cast<int64_t>(splits_of(row).size());
   for (const Metric& metric : settings.metrics) summary.cells.push_back(summarize(row, metric));
-  add_intervals(row, settings, summary);
   return summary;
 }
 
@@ -222,6 +235,7 @@ ComparisonReport compare_runs(std::span<const RunOutcome> runs, const CompareSet
   ComparisonReport report{
       settings.metrics, runs.front().protocol, settings.reference, {}, "", {}, {}};
   for (const Runs& row : rows) report.rows.push_back(row_summary(row, settings));
+  add_intervals(rows, settings, report);
   if (reference != nullptr) add_tests(rows, *reference, settings, report);
   report.table = summary_table(report, settings);
   report.differences = differences_table(report, settings);

@@ -138,22 +138,23 @@ Table differences_table(const ComparisonReport& report, const CompareSettings& s
   table.title = "Differences from " + report.reference;
   table.columns = {{"run", false},
                    {"metric", false},
-                   {"users", true},
+                   {"verdict", false},
                    {"difference", true},
+                   {"corrected interval", true},
                    {number(percent, 4) + "% interval", true},
-                   {"corrected", true},
-                   {"p (Holm)", true},
-                   {"t test p", true},
-                   {"sign test p", true},
                    {"detectable", true},
-                   {"verdict", false}};
+                   {"p (Holm)", true},
+                   {"p (t)", true},
+                   {"p (sign)", true},
+                   {"users", true}};
   for (const RowSummary& row : report.rows) {
     for (const Comparison& c : row.comparisons) {
-      table.rows.push_back({row.label, metric_name(c.metric), with_commas(c.users),
-                            signed_value(c.difference), interval_text(c.interval),
-                            interval_text(c.corrected), p_text(c.p_holm), p_text(c.p_t),
-                            p_text(c.p_sign), display_value(c.detectable),
-                            Cell(verdict_text(c, settings.bootstrap), mark_of(c.verdict), false)});
+      table.rows.push_back({row.label, metric_name(c.metric),
+                            Cell(verdict_text(c, settings.bootstrap), mark_of(c.verdict), false),
+                            signed_value(c.difference), interval_text(c.corrected),
+                            interval_text(c.interval), display_value(c.detectable),
+                            p_text(c.p_holm), p_text(c.p_t), p_text(c.p_sign),
+                            with_commas(c.users)});
     }
   }
   table.caption =

@@ -38,7 +38,7 @@ figcaption { margin-top: 8px; }
 .facts dt { color: var(--soft); } .facts dd { margin: 0; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
-th, td { padding: 8px 14px; text-align: left; white-space: nowrap; border-top: 1px solid var(--line); }
+th, td { padding: 8px 12px; text-align: left; white-space: nowrap; border-top: 1px solid var(--line); }
 thead th { border-top: 0; color: var(--soft); font-weight: 600; font-size: 13px; }
 tbody tr:nth-child(even) { background: var(--stripe); }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
@@ -49,20 +49,23 @@ svg { display: block; width: 100%; height: auto; }
 svg text { fill: var(--soft); font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 svg .grid { stroke: var(--grid); } svg .axis { stroke: var(--line); }
 svg .curve { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
+svg .raw { stroke-width: 1; opacity: .3; }
 svg .error { stroke-width: 1.5; opacity: .7; }
 svg .best { fill: var(--card); stroke-width: 2; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 16px; font-size: 13px; color: var(--soft); margin-bottom: 6px; }
 .legend i { display: inline-block; width: 14px; height: 3px; border-radius: 2px; margin-right: 6px; vertical-align: middle; }
 .person { margin-bottom: 16px; }
 .person .about { color: var(--soft); margin: -4px 0 12px; overflow-wrap: anywhere; }
-.lists { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(260px, 100%), 1fr)); gap: 18px 28px; }
+.lists { display: grid; grid-template-columns: 1fr 1.35fr .85fr; gap: 18px 28px; }
+@media (max-width: 820px) { .lists { grid-template-columns: 1fr; } }
 .lists h4 { margin: 0 0 6px; font-size: 12px; font-weight: 600; color: var(--soft); text-transform: uppercase; letter-spacing: .05em; }
 .lists ol, .lists ul { margin: 0; padding: 0 0 0 26px; font-size: 14px; }
 .lists ul { padding-left: 18px; }
 .lists li { padding: 2px 8px 2px 4px; border-radius: 6px; overflow-wrap: anywhere; }
 .lists li.hit { background: var(--hit); font-weight: 600; }
 .lists li.hit::after { content: " \2713"; color: var(--good); }
-.lists small { color: var(--soft); font-weight: 400; font-variant-numeric: tabular-nums; }
+td:last-child:not(.number) { white-space: normal; min-width: 11em; }
+.lists small { white-space: nowrap; color: var(--soft); font-weight: 400; font-variant-numeric: tabular-nums; }
 details { margin-top: 14px; } summary { cursor: pointer; color: var(--soft); }
 pre { overflow-x: auto; font: 13px/1.5 ui-monospace, "SFMono-Regular", Menlo, Consolas, "DejaVu Sans Mono", monospace; margin: 12px 0 0; }
 @media print { body { background: #fff; } .card, .scroll, .tile, .charts figure { break-inside: avoid; } }

@@ -46,15 +46,14 @@ std::vector<int64_t> match_users(const UserMetrics& first, const UserMetrics& ot
   return matched;
 }
 
-// Adds one pair's differences of one metric; the weight of a user goes to 0 where either side is
-// n/a.
-void add_differences(const UserMetrics& run, std::span<const int64_t> run_rows,
-                     const UserMetrics& reference, std::span<const int64_t> reference_rows,
-                     std::pair<int64_t, int64_t> columns, std::vector<double>& sums) {
-  for (size_t u = 0; u < sums.size(); ++u) {
-    sums[u] += run.at(run_rows[u], columns.first) - reference.at(reference_rows[u], columns.second);
-  }
-}
+// One run's values of a metric, in the order of the anchor's users.
+struct Side {
+  const UserMetrics& values;
+  std::span<const int64_t> rows;
+  int64_t column;
+
+  double at(size_t user) const { return values.at(rows[user], column); }
+};
 
 // Sums over pairs become means; NaN (not defined in some pair) becomes weight 0.
 void settle(std::vector<double>& sums, std::vector<double>& weights, double pairs) {
@@ -146,10 +145,12 @@ Stratum pair_users(std::span<const UserPair> pairs, std::span<const Metric> metr
     const std::vector<int64_t> run_rows = match_users(anchor, *run);
     const std::vector<int64_t> reference_rows = match_users(anchor, *reference);
     for (size_t m = 0; m < metrics.size(); ++m) {
-      const std::pair columns{run->find(metrics[m]), reference->find(metrics[m])};
-      if (columns.first < 0 || columns.second < 0) present[m] = 0;
+      const Side ours{*run, run_rows, run->find(metrics[m])};
+      const Side theirs{*reference, reference_rows, reference->find(metrics[m])};
+      if (ours.column < 0 || theirs.column < 0) present[m] = 0;
       if (present[m] == 0) continue;
-      add_differences(*run, run_rows, *reference, reference_rows, columns, stratum.differences[m]);
+      std::vector<double>& sums = stratum.differences[m];
+      for (size_t u = 0; u < sums.size(); ++u) sums[u] += ours.at(u) - theirs.at(u);
     }
   }
   for (size_t m = 0; m < metrics.size(); ++m) {

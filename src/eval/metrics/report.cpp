@@ -12,6 +12,8 @@ namespace kindred::eval {
 
 namespace {
 
+constexpr size_t longest_list = 25;
+
 std::string heading(const std::string& title) {
   return "<h2>" + html_escape(title) + "</h2>\n";
 }
@@ -66,8 +68,14 @@ std::string list_html(const std::string& title, const std::vector<ReportItem>& i
                       bool ordered) {
   std::string html = "<div><h4>" + html_escape(title) + "</h4>\n";
   if (items.empty()) return html + "<p class=\"empty\">none</p></div>\n";
+  const size_t hidden = items.size() > longest_list ? items.size() - longest_list : 0;
+  // A ranking keeps its head, a history its most recent items.
+  const size_t begin = ordered ? 0 : hidden;
   html += ordered ? "<ol>\n" : "<ul>\n";
-  for (const ReportItem& item : items) html += item_html(item);
+  for (size_t i = begin; i < begin + items.size() - hidden; ++i) html += item_html(items[i]);
+  if (hidden > 0) {
+    html += cat("<li class=\"empty\">", hidden, ordered ? " more" : " earlier", "</li>\n");
+  }
   return html + (ordered ? "</ol></div>\n" : "</ul></div>\n");
 }
 

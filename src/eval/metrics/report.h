@@ -21,7 +21,8 @@ struct ReportItem {
   bool hit = false;  ///< among the held-out items of this user
 };
 
-/// A person to look at: what it had, what it was recommended, what was held out.
+/// A person to look at: what it had (oldest first), what it was recommended (best first), what was
+/// held out. Lists are cut at 25 items, saying how many are not shown.
 struct ReportUser {
   std::string token;
   std::string about;  ///< a line about the person, often empty

@@ -128,9 +128,16 @@ Level level_for(int64_t comparisons, const BootstrapOptions& options) {
   return {alpha, static_cast<int>(resamples)};
 }
 
-Comparison compare_one(const PairedRuns& pair, size_t metric, double observed_difference,
-                       std::vector<double> values, const Level& level,
+// What is tested: a metric of a pair and its observed difference.
+struct Subject {
+  const PairedRuns& pair;
+  size_t metric;
+  double difference;
+};
+
+Comparison compare_one(const Subject& subject, std::vector<double> values, const Level& level,
                        const BootstrapOptions& options) {
+  const auto& [pair, metric, observed_difference] = subject;
   Comparison result = undefined_comparison(pair.metrics[metric]);
   std::erase_if(values, [](double v) { return std::isnan(v); });
   if (std::isnan(observed_difference) || values.empty()) return result;
@@ -198,27 +205,31 @@ std::vector<std::vector<Comparison>> compare_family(std::span<const PairedRuns> 
     defined += std::ranges::count_if(differences.back(), [](double d) { return !std::isnan(d); });
   }
   const Level level = level_for(defined, options);
+  auto values = resampled(pairs, level.resamples, options.seed, options.threads);
   std::vector<std::vector<Comparison>> family;
   for (size_t p = 0; p < pairs.size(); ++p) {
-    auto values = resampled(pairs[p], level.resamples, options.seed, options.threads);
     std::vector<Comparison>& row = family.emplace_back();
-    for (size_t m = 0; m < values.size(); ++m) {
+    for (size_t m = 0; m < values[p].size(); ++m) {
       row.push_back(
-          compare_one(pairs[p], m, differences[p][m], std::move(values[m]), level, options));
+          compare_one({pairs[p], m, differences[p][m]}, std::move(values[p][m]), level, options));
     }
   }
   correct_holm(family);
   return family;
 }
 
-std::vector<Interval> bootstrap_intervals(const PairedRuns& values,
-                                          const BootstrapOptions& options) {
+std::vector<std::vector<Interval>> bootstrap_intervals(std::span<const PairedRuns> runs,
+                                                       const BootstrapOptions& options) {
   check_options(options);
-  std::vector<Interval> intervals;
-  for (auto& column : resampled(values, options.resamples, options.seed, options.threads)) {
-    std::erase_if(column, [](double v) { return std::isnan(v); });
-    std::ranges::sort(column);
-    intervals.push_back(percentile_interval(column, options.confidence));
+  auto resamples = resampled(runs, options.resamples, options.seed, options.threads);
+  std::vector<std::vector<Interval>> intervals;
+  for (auto& run : resamples) {
+    auto& row = intervals.emplace_back();
+    for (auto& column : run) {
+      std::erase_if(column, [](double v) { return std::isnan(v); });
+      std::ranges::sort(column);
+      row.push_back(percentile_interval(column, options.confidence));
+    }
   }
   return intervals;
 }

@@ -91,12 +91,13 @@ struct Comparison {
 std::vector<std::vector<Comparison>> compare_family(std::span<const PairedRuns> pairs,
                                                     const BootstrapOptions& options);
 
-/// A 95% (or other) interval of one run's own values by the same resampling, for each metric;
-/// uncorrected. `strata` hold values where PairedRuns hold differences.
-std::vector<Interval> bootstrap_intervals(const PairedRuns& values,
-                                          const BootstrapOptions& options);
+/// Intervals of runs' own values by the same resampling, uncorrected: [runs][metrics]. A run's own
+/// values are its differences from a run that scores 0 everywhere.
+std::vector<std::vector<Interval>> bootstrap_intervals(std::span<const PairedRuns> runs,
+                                                       const BootstrapOptions& options);
 
-/// "Bonferroni over 12 comparisons ...": the sentence that tables print.
+/// "Paired differences per user, ... Bonferroni-corrected over 12 comparisons; ...": what tables
+/// print.
 std::string describe_correction(int64_t comparisons, const BootstrapOptions& options);
 
 }  // namespace kindred::eval

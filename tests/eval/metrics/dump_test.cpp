@@ -75,6 +75,16 @@ TEST_F(Dumps, MetricsEqualTheReferenceScript) {
   EXPECT_EQ(dump_kind(fixtures / "generated.tsv"), DumpKind::generated);
 }
 
+// Fifty scores of every size, with infinities, NaN and a subnormal number among them.
+std::vector<float> awkward_scores(Random& random) {
+  std::vector<float> scores;
+  for (int i = 0; i < 50; ++i) scores.push_back(static_cast<float>(std::exp(30 * random.normal())));
+  scores[7] = scores[8] = std::numeric_limits<float>::infinity();
+  scores[9] = std::numeric_limits<float>::quiet_NaN();
+  scores[10] = -std::numeric_limits<float>::denorm_min();
+  return scores;
+}
+
 TEST_F(Dumps, RankingsKeepEveryBitAndTheirOrder) {
   std::vector<std::string> tokens;
   for (int i = 0; i < 50; ++i) tokens.push_back(cat("i", i));
@@ -85,12 +95,7 @@ TEST_F(Dumps, RankingsKeepEveryBitAndTheirOrder) {
   write_file(folder_ / "d.tsv", [&](std::ostream& out) {
     RankingDumpWriter dump(out, tokens);
     for (int u = 0; u < 20; ++u) {
-      std::vector<float> scores;
-      for (int i = 0; i < 50; ++i)
-        scores.push_back(static_cast<float>(std::exp(30 * random.normal())));
-      scores[7] = scores[8] = std::numeric_limits<float>::infinity();
-      scores[9] = std::numeric_limits<float>::quiet_NaN();
-      scores[10] = -std::numeric_limits<float>::denorm_min();
+      const std::vector<float> scores = awkward_scores(random);
       const std::vector<Index> ranked = rank_items(scores, ties, 100);
       std::vector<float> sorted;
       for (const Index item : ranked) sorted.push_back(scores[item]);

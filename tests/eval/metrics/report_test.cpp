@@ -125,7 +125,8 @@ TEST(Chart, LongCurvesAreThinnedButKeepExtremes) {
     chart.series[0].y.push_back(i == 77'777 ? 100 : std::sin(i * 0.001));
   }
   const std::string html = to_html(chart);
-  EXPECT_LT(html.size(), 30'000u);
+  EXPECT_LT(html.size(), 40'000u);
+  EXPECT_THAT(html, HasSubstr("moving mean"));
   EXPECT_THAT(html, HasSubstr(" 21.1")) << "the peak stands near the top";
 }
 
@@ -167,6 +168,19 @@ TEST(Report, TablesSayTheProtocol) {
   EXPECT_THAT(groups.caption, HasSubstr("full ranking"));
   EXPECT_TRUE(groups_table({}).rows.empty());
   EXPECT_THAT(metric_tiles(sample_metrics(), 1), ElementsAre(testing::Pair("recall@20", "0.2500")));
+}
+
+TEST(Report, LongListsAreCut) {
+  ReportData data;
+  ReportUser user{"u", "", {}, {}, {}};
+  for (int i = 0; i < 40; ++i) user.history.push_back({cat("h", i), "", nan, false});
+  for (int i = 0; i < 26; ++i) user.recommended.push_back({cat("r", i), "", nan, false});
+  data.users = {user};
+  const std::string html = report_html(data);
+  for (const char* shown : {">h15<", ">h39<", ">15 earlier<", ">r0<", ">r24<", ">1 more<"}) {
+    EXPECT_THAT(html, HasSubstr(shown));
+  }
+  for (const char* hidden : {">h14<", ">r25<"}) EXPECT_THAT(html, Not(HasSubstr(hidden)));
 }
 
 TEST(Report, IsOneFileWithoutNetworkOrScript) {
