@@ -18,12 +18,15 @@ using NamedNumbers = std::vector<std::pair<std::string, double>>;
 
 /// What the loop is run in.
 struct FitContext {
-  std::filesystem::path folder;  ///< checkpoints of this stage (made if absent)
+  std::filesystem::path
+      folder;  ///< checkpoints of this stage (made if absent); empty: none are kept
   uint64_t seed = 1;
   torch::Device device = torch::kCPU;
   bool resume = false;
   /// Fingerprint of data and options; a checkpoint of another one is refused.
   std::string fingerprint;
+  /// What the fingerprint was made from, in words: a refusal prints what differs.
+  Json description;
   /// Named numbers of the current model (such as "ndcg@10"), asked every `evaluate_every` epochs.
   std::function<NamedNumbers()> validate;
   /// The value of the selection expression over those numbers; larger is better.
@@ -39,7 +42,7 @@ struct FitContext {
 /// How a stage ended.
 struct FitResult {
   int64_t epochs = 0, steps = 0;
-  int64_t best_epoch = -1;
+  int64_t best_epoch = -1;  ///< from 1; -1: nothing was selected
   double best = 0;
   double seconds = 0;  ///< of training, validation excluded
   double final_loss = 0;
@@ -47,7 +50,9 @@ struct FitResult {
 
 /// Trains a stage and leaves the selected state in its parameters. Throws `internal` when the loss
 /// diverges (the batch is written out, the last good state kept), `interrupted` after saving when
-/// the stop token is set, `bad_data` for a checkpoint of other data or options.
+/// the stop token is set, `bad_data` for a checkpoint of other data or options or a damaged one,
+/// `io` when a checkpoint cannot be written (the one before it stays). A finished stage that is
+/// resumed is put back as it ended.
 FitResult fit(model::Stage& stage, const FitContext& context);
 
 }  // namespace kindred::train

@@ -43,6 +43,7 @@ Json step_record(const model::Stage& stage, const FitState& state, const StepOut
 Fitter::Fitter(model::Stage& stage, const FitContext& context)
     : stage_(stage),
       context_(context),
+      checkpoints_(context.folder),
       optimizer_(stage),
       total_steps_(stage.train.epochs > 0 ? Plan(stage).total() : 0) {
   if (!context.quiet) progress_.emplace(stage.name, static_cast<uint64_t>(total_steps_));
@@ -53,7 +54,42 @@ Fitter::Fitter(model::Stage& stage, const FitContext& context)
                     "', but nothing is validated; set evaluate_every, or select: loss"));
 }
 
-void Fitter::begin() {}
+Json Fitter::identity() const {
+  Json objectives = Json::array();
+  for (const auto& objective : stage_.objectives) objectives.push_back(objective->name());
+  return {{"fingerprint", context_.fingerprint},
+          {"description", context_.description},
+          {"stage", stage_.name},
+          {"seed", context_.seed},
+          {"train", write_options(stage_.train)},
+          {"objectives", objectives},
+          {"alternation", stage_.alternation == model::Alternation::step ? "step" : "epoch"}};
+}
+
+void Fitter::begin() {
+  std::optional<Checkpoint> checkpoint;
+  if (context_.resume)
+    checkpoint = checkpoints_.newest(identity());
+  else
+    checkpoints_.clear();
+  if (checkpoint) {
+    const std::string where = cat("the checkpoint of stage ", stage_.name);
+    put_back(stage_, checkpoint->tensors, where);
+    state_ = checkpoint->state;
+    if (!state_.finished) optimizer_.restore(checkpoint->tensors, where);
+    log::info(cat("stage ", stage_.name, ": ", state_.finished ? "already finished" : "resumed",
+                  " after epoch ", state_.epoch, ", step ", state_.steps));
+  }
+  if (context_.resume && context_.cut_back) context_.cut_back(state_.records);
+  if (progress_) progress_->tick(static_cast<uint64_t>(state_.steps));
+}
+
+void Fitter::save() {
+  model::NamedTensors tensors = stage_tensors(stage_);
+  if (!state_.finished)
+    for (auto& entry : optimizer_.state()) tensors.push_back(std::move(entry));
+  checkpoints_.save({state_, identity(), std::move(tensors)});
+}
 
 bool Fitter::limit_reached() const {
   return stage_.train.max_steps > 0 && state_.steps >= stage_.train.max_steps;
@@ -62,8 +98,11 @@ bool Fitter::limit_reached() const {
 void Fitter::stop_if_asked() {
   if (!context_.stop.stop_requested()) return;
   progress_.reset();
+  save();
   throw Error(Exit::interrupted, cat("stage ", stage_.name),
-              cat("stopped on request after step ", state_.steps));
+              cat("stopped on request after step ", state_.steps,
+                  checkpoints_.active() ? "; the state was saved in " + context_.folder.string()
+                                        : "; nothing was saved"));
 }
 
 bool Fitter::end_epoch(TrainingModes& modes) {
@@ -76,7 +115,10 @@ bool Fitter::end_epoch(TrainingModes& modes) {
   const int64_t every = stage_.train.evaluate_every;
   if (every > 0 && (last || state_.epoch % every == 0)) validate(modes, train_loss);
   const bool patient = stage_.train.patience == 0 || state_.worse < stage_.train.patience;
-  return last || !patient;
+  if (last || !patient) return true;
+  const int64_t often = stage_.train.checkpoint_every;
+  if (often > 0 && state_.epoch % often == 0) save();
+  return false;
 }
 
 double Fitter::selected(const NamedNumbers& numbers, double train_loss) const {
@@ -105,20 +147,28 @@ void Fitter::validate(TrainingModes& modes, double train_loss) {
     const bool better = std::isfinite(value) && (state_.best_epoch < 0 || value > state_.best);
     entry["select"] = value;
     entry["best"] = better;
-    if (better) {
-      state_.best = value;
-      state_.best_epoch = state_.epoch;
-      best_ = copies(stage_tensors(stage_));
-    }
+    if (better) keep_best(value);
     state_.worse = better ? 0 : state_.worse + 1;
   }
   record(std::move(entry));
 }
 
+void Fitter::keep_best(double value) {
+  state_.best = value;
+  state_.best_epoch = state_.epoch;
+  if (checkpoints_.active())
+    checkpoints_.save_best(stage_tensors(stage_), state_.epoch);
+  else
+    best_ = copies(stage_tensors(stage_));
+}
+
 void Fitter::end() {
   progress_.reset();
-  if (state_.best_epoch >= 0) put_back(stage_, best_, "the best epoch's state");
+  if (state_.best_epoch >= 0)
+    put_back(stage_, checkpoints_.active() ? checkpoints_.load_best(state_.best_epoch) : best_,
+             "the best epoch's state");
   state_.finished = true;
+  save();
 }
 
 void Fitter::diverged(const StepOutcome& outcome, const std::string& what) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/progress.h"
+#include "train/checkpoint.h"
 #include "train/fit.h"
 #include "train/optimizer.h"
 #include "train/prefetch.h"
@@ -42,7 +43,10 @@ class Fitter {
   FitResult run();
 
  private:
+  /// Resumes, or starts in an emptied folder.
   void begin();
+  void save();
+  Json identity() const;
   void train_step(PreparedStep& step);
   void add_gradients(model::Batch& batch, size_t index, StepOutcome& outcome);
   bool limit_reached() const;
@@ -52,16 +56,18 @@ class Fitter {
   bool end_epoch(TrainingModes& modes);
   void validate(TrainingModes& modes, double train_loss);
   double selected(const NamedNumbers& numbers, double train_loss) const;
+  void keep_best(double value);
   void end();
   [[noreturn]] void diverged(const StepOutcome& outcome, const std::string& what);
   void record(Json record);
 
   model::Stage& stage_;
   const FitContext& context_;
+  CheckpointFolder checkpoints_;
   FitState state_;
   Optimizer optimizer_;
   int64_t total_steps_ = 0;
-  model::NamedTensors best_;  // of the best epoch
+  model::NamedTensors best_;  // of the best epoch, where there is no folder to keep it in
   std::optional<Progress> progress_;
 };
 
