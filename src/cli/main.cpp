@@ -46,7 +46,7 @@ int main(int argc, char** argv) {
   program.stop = stop_on_signals();
   declare_shared(app, program);
   for (const auto add : {add_prepare, add_train, add_evaluate, add_recommend, add_score,
-                         add_compare, add_sweep, add_export, add_validate, add_list})
+                         add_compare, add_sweep, add_export, add_lm, add_validate, add_list})
     add(app, program);
   app.parse_complete_callback([&] {
     if (program.quiet) log::set_level(log::Level::warning);

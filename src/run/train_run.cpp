@@ -150,7 +150,9 @@ void open_folder(const Job& job, const RunFolder& folder, bool resume) {
   if (folder.finished())
     throw Error(Exit::usage, folder.root.string(),
                 "this run is finished; give another --run folder");
-  if (folder.exists()) {
+  // A run that failed before its first step left nothing worth keeping.
+  const bool begun = fs::exists(folder.log()) || fs::exists(folder.checkpoints());
+  if (folder.exists() && begun) {
     if (!resume)
       throw Error(
           Exit::usage, folder.root.string(),

@@ -1,0 +1,141 @@
+#include <iostream>
+#include <memory>
+
+#include "cli/program.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "core/strings.h"
+#include "core/yaml.h"
+#include "lm/commands.h"
+#include "lm/pretrain.h"
+#include "run/run_folder.h"
+
+namespace kindred::cli {
+namespace {
+
+using Answer = void (*)(const lm::CommandOptions&, const std::vector<std::string>&,
+                        const lm::Emit&);
+
+/// What `tokenize`, `score` and `generate` share.
+struct Typed {
+  lm::CommandOptions options;
+  fs::path text_file;
+  std::vector<std::string> texts;
+  bool no_specials = false;
+};
+
+/// Asks `answer` about the texts; one JSON object a line with --json, plain text otherwise.
+void answer_texts(Typed& typed, const Program& program, Answer answer, const std::string& shown) {
+  typed.options.model = program.paths.find_model(typed.options.model.string());
+  typed.options.specials = !typed.no_specials;
+  typed.options.stop = program.stop;
+  if (!program.device.empty()) typed.options.device = program.device;
+  std::vector<std::string> texts = typed.texts;
+  if (!typed.text_file.empty()) {
+    const auto read = lm::read_text_lines(typed.text_file);
+    texts.insert(texts.end(), read.begin(), read.end());
+  }
+  if (texts.empty() && typed.text_file.empty())
+    throw Error(Exit::usage, "kindred lm",
+                "got no text, expected --text-file or texts on the command line");
+  answer(typed.options, texts, [&](const Json& json) {
+    if (program.json || !json.contains(shown)) {
+      std::cout << json.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+    } else {
+      const Json& value = json.at(shown);
+      std::cout << (value.is_string() ? value.get<std::string>() : value.dump()) << '\n';
+    }
+  });
+}
+
+void add_answering(CLI::App& lm, Program& program, const char* name, const char* summary,
+                   std::pair<Answer, const char*> work) {
+  auto typed = std::make_shared<Typed>();
+  CLI::App* command = add_command(
+      lm, name, summary, cat("kindred lm ", name, " --model models/tiny 'A sturdy pan' --json"));
+  command->add_option("--model", typed->options.model, "Hugging Face folder")->required();
+  command->add_option("texts", typed->texts, "texts");
+  command->add_option("--text-file", typed->text_file, "file with one JSON string a line");
+  command->add_option("--adapter", typed->options.adapter, "PEFT adapter folder");
+  command->add_option("--precision", typed->options.precision, "auto, fp32 or bf16")
+      ->check(CLI::IsMember({"auto", "fp32", "bf16"}));
+  command->add_flag("--no-specials", typed->no_specials,
+                    "no default specials, none parsed in texts");
+  if (std::string(name) == "generate")
+    command->add_option("--max-new-tokens", typed->options.max_new_tokens, "most tokens to write")
+        ->check(CLI::Range(1, 1000000));
+  command->callback(
+      [typed, &program, work] { answer_texts(*typed, program, work.first, work.second); });
+}
+
+lm::PretrainOptions pretrain_options(const fs::path& recipe,
+                                     const std::vector<std::string>& assignments) {
+  if (!fs::exists(recipe)) throw Error(Exit::missing, recipe.string(), "there is no such recipe");
+  Json json = parse_yaml(read_file(recipe, 1 << 20), recipe.string());
+  for (const std::string& assignment : assignments) set_option(json, assignment);
+  return read_options<lm::PretrainOptions>(json, recipe.string() + ":");
+}
+
+void add_pretrain(CLI::App& lm, Program& program) {
+  struct TypedPretrain {
+    fs::path recipe, work;
+    std::vector<std::string> assignments;
+    bool resume = false;
+  };
+  auto typed = std::make_shared<TypedPretrain>();
+  CLI::App* command =
+      add_command(lm, "pretrain", "a small language model and its tokenizer from text files",
+                  "kindred lm pretrain recipes/lm/tiny.yaml");
+  command->add_option("recipe", typed->recipe, "YAML file")->required();
+  command->add_option("--run", typed->work,
+                      "folder of the log and checkpoints (default: runs/lm/<recipe>)");
+  command->add_flag("--resume", typed->resume, "go on with an unfinished run");
+  command->add_option("--set", typed->assignments, "set an option: a.b=value (repeatable)")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command->callback([typed, &program] {
+    const auto options = pretrain_options(typed->recipe, typed->assignments);
+    lm::PretrainContext context;
+    context.data_dir = program.paths.data_root();
+    context.work = typed->work.empty() ? fs::path("runs/lm") / typed->recipe.stem() : typed->work;
+    context.recipe = read_file(typed->recipe);
+    if (!program.device.empty()) context.device = program.device;
+    context.resume = typed->resume;
+    context.quiet = program.quiet;
+    context.stop = program.stop;
+    make_folders(context.work);
+    const FolderLock lock(context.work);
+    run::RunLog log(context.work / "log.jsonl");
+    context.record = [&log](const Json& record) { log.append(record); };
+    const lm::PretrainResult found = lm::pretrain(options, context);
+    if (program.json)
+      return print(Json{{"output", options.output},
+                        {"parameters", found.parameters},
+                        {"train_tokens", found.train_tokens},
+                        {"validation_tokens", found.validation_tokens},
+                        {"steps", found.steps},
+                        {"loss", found.loss},
+                        {"perplexity", found.perplexity},
+                        {"seconds", found.seconds}});
+    print(cat(options.output, ": ", with_commas(found.parameters), " parameters, ",
+              with_commas(found.train_tokens), " training tokens, validation perplexity ",
+              number(found.perplexity, 5), " a token, ", number(found.seconds, 4), " s\n"));
+  });
+}
+
+}  // namespace
+
+void add_lm(CLI::App& app, Program& program) {
+  CLI::App* lm =
+      add_command(app, "lm", "a language model on its own",
+                  "kindred lm generate --model models/tiny 'The best way to' --max-new-tokens 20");
+  lm->require_subcommand(1);
+  lm->fallthrough();
+  add_answering(*lm, program, "tokenize", "token ids of texts", {lm::tokenize_texts, "tokens"});
+  add_answering(*lm, program, "score", "log-probabilities of texts", {lm::score_texts, "loss"});
+  add_answering(*lm, program, "generate", "greedy continuations of texts",
+                {lm::generate_texts, "text"});
+  add_pretrain(*lm, program);
+}
+
+}  // namespace kindred::cli
