@@ -60,6 +60,7 @@ def gcide(root):
                        r"[^\]]*)\]", "", entry)
         entry = unbrace(entry)
         entry = re.sub(r"\\[^\\\n]*\\", "", entry, count=1)
+        entry = re.sub(r" ?\([^()\n]{0,40}[\"*`][^()\n]{0,40}\)", "", entry, count=2)  # pronunciation
         entry = re.sub(r"\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]", "", entry)
         paragraphs = [squeeze(p) for p in re.split(r"\n\s*\n|\n(?=   \d+\. )", entry)]
         paragraphs = [re.sub(r" +([,.;:])", r"\1", p) for p in paragraphs if p]
