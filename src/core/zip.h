@@ -30,8 +30,8 @@ class ZipArchive {
   const ZipEntry* find(const std::string& name) const;
 
   /// An entry's content: a view into the archive when stored, else inflated into `buffer`, of which
-  /// its announced size is allocated: look at that first. Throws `bad_data` where it inflates to another
-  /// size, or its CRC differs.
+  /// its announced size is allocated: look at that first. Throws `bad_data` where it inflates to
+  /// another size, or its CRC differs.
   std::string_view content(const std::string& name, std::string& buffer) const;
 
  private:

@@ -214,7 +214,7 @@ std::shared_ptr<model::Objective> MdCvae::content_objective() const {
            options.lambda_v * distance.square().sum(1).mean();
   };
   return std::make_shared<ContentVaeObjective>(content_, content_batches("joint", 0.0),
-                                            ContentPart::whole, 0, penalty);
+                                               ContentPart::whole, 0, penalty);
 }
 
 /// Items nobody took are recommended by their content, where the embeddings are the decoder's.

@@ -227,8 +227,8 @@ torch::Tensor ContentVae::squared_weights() const {
 }
 
 ContentVaeObjective::ContentVaeObjective(std::shared_ptr<ContentVae> vae,
-                                   std::shared_ptr<ContentBatches> batches, ContentPart part,
-                                   size_t layer, ContentPenalty penalty)
+                                         std::shared_ptr<ContentBatches> batches, ContentPart part,
+                                         size_t layer, ContentPenalty penalty)
     : vae_(std::move(vae)),
       batches_(std::move(batches)),
       part_(part),

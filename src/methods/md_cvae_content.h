@@ -114,7 +114,7 @@ enum class ContentPart { layer, core, whole };
 class ContentVaeObjective final : public model::Objective {
  public:
   ContentVaeObjective(std::shared_ptr<ContentVae> vae, std::shared_ptr<ContentBatches> batches,
-                   ContentPart part, size_t layer = 0, ContentPenalty penalty = nullptr);
+                      ContentPart part, size_t layer = 0, ContentPenalty penalty = nullptr);
   std::string name() const override { return "content"; }
   int64_t steps(int64_t) const override { return batches_->steps(); }
   std::unique_ptr<model::Batch> batch(int64_t epoch, int64_t step) const override {
