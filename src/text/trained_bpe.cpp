@@ -80,7 +80,8 @@ std::string TrainedBpe::tokenizer_json() const {
 std::shared_ptr<Tokenizer> TrainedBpe::tokenizer() const {
   TokenizerParts parts = parts_of_json(JsonDocument(tokenizer_json(), "trained tokenizer").root());
   FolderSpecials specials;
-  for (const auto& [role, content] : roles_of(options).items()) {
+  const Json roles = roles_of(options);  // outlives the loop over its items
+  for (const auto& [role, content] : roles.items()) {
     specials.roles[role] = {.content = content.get<std::string>(), .special = true};
   }
   apply_specials(specials, parts);
