@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <thread>
 
@@ -19,14 +20,13 @@ constexpr int width = resample_width;
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 using Lanes = std::array<double, width>;
 
-// A stratum laid out for the inner loop: one row a user that matters, one column a metric.
+// A stratum laid out for the inner loop: one row a user that matters, one column a sum to be taken.
 struct Layout {
   int64_t users = 0;
-  int64_t metrics = 0;
-  std::vector<int32_t> active;      // users with something to add, or all where an AUC needs them
-  std::vector<double> differences;  // [active, metrics]
-  std::vector<double> weights;      // [active, metrics]; read for uneven metrics only
-  std::vector<uint8_t> uneven;      // [metrics]: weights are not all 1
+  int64_t columns = 0;                 // metrics, then the weights of uneven ones
+  std::vector<int32_t> active;         // users with something to add
+  std::vector<double> values;          // [columns, active]
+  std::vector<int64_t> weight_column;  // [metrics]; -1 where every weight is 1
 };
 
 bool all_ones(const std::vector<double>& weights) {
@@ -34,22 +34,23 @@ bool all_ones(const std::vector<double>& weights) {
 }
 
 Layout lay_out(const Stratum& stratum) {
+  std::vector<const std::vector<double>*> columns;
+  for (const auto& differences : stratum.differences) columns.push_back(&differences);
   Layout layout;
+  for (const auto& weights : stratum.weights) {
+    const bool uneven = !all_ones(weights);
+    layout.weight_column.push_back(uneven ? static_cast<int64_t>(columns.size()) : -1);
+    if (uneven) columns.push_back(&weights);
+  }
   layout.users = stratum.users;
-  layout.metrics = static_cast<int64_t>(stratum.differences.size());
-  for (const auto& weights : stratum.weights) layout.uneven.push_back(all_ones(weights) ? 0 : 1);
+  layout.columns = static_cast<int64_t>(columns.size());
   for (int64_t u = 0; u < stratum.users; ++u) {
-    bool matters = false;
-    for (int64_t m = 0; m < layout.metrics; ++m) {
-      matters = matters || stratum.differences[m][u] != 0 ||
-                (layout.uneven[m] != 0 && stratum.weights[m][u] != 0);
+    if (std::ranges::any_of(columns, [&](const auto* column) { return (*column)[u] != 0; })) {
+      layout.active.push_back(static_cast<int32_t>(u));
     }
-    if (!matters) continue;
-    layout.active.push_back(static_cast<int32_t>(u));
-    for (int64_t m = 0; m < layout.metrics; ++m) {
-      layout.differences.push_back(stratum.differences[m][u]);
-      layout.weights.push_back(stratum.weights[m][u]);
-    }
+  }
+  for (const auto* column : columns) {
+    for (const int32_t u : layout.active) layout.values.push_back((*column)[u]);
   }
   return layout;
 }
@@ -89,37 +90,68 @@ struct Counts {
   }
 };
 
-// sum over active users of count * value for one column, every lane apart.
-Lanes weighted_sums(const Layout& layout, const std::vector<double>& values, int64_t column,
-                    const Counts& counts) {
-  Lanes sums{};
-  for (size_t a = 0; a < layout.active.size(); ++a) {
-    const double value = values[a * layout.metrics + column];
-    const float* count = counts.by_user.data() + static_cast<size_t>(layout.active[a]) * width;
-    for (int b = 0; b < width; ++b) sums[b] += value * count[b];
+// Four lanes as one register; a user's counts are four of them.
+using Four = double __attribute__((vector_size(32)));
+using FourFloats = float __attribute__((vector_size(16)));
+constexpr int quads = width / 4;
+
+// sum over active users of count * value for two columns at once (the second may be the first
+// again).
+void sum_two(const Layout& layout, const Counts& counts, int64_t first, int64_t second,
+             Lanes* out) {
+  const auto n = static_cast<int64_t>(layout.active.size());
+  const double* a = layout.values.data() + first * n;
+  const double* b = layout.values.data() + second * n;
+  Four sums[2][quads] = {};
+  for (int64_t u = 0; u < n; ++u) {
+    const float* count = counts.by_user.data() + static_cast<int64_t>(layout.active[u]) * width;
+    for (int q = 0; q < quads; ++q) {
+      FourFloats narrow;
+      std::memcpy(&narrow, count + 4 * q, sizeof narrow);
+      const Four wide = __builtin_convertvector(narrow, Four);
+      sums[0][q] += wide * a[u];
+      sums[1][q] += wide * b[u];
+    }
+  }
+  std::memcpy(out[first].data(), sums[0], sizeof sums[0]);
+  std::memcpy(out[second].data(), sums[1], sizeof sums[1]);
+}
+
+std::vector<Lanes> weighted_sums(const Layout& layout, const Counts& counts) {
+  std::vector<Lanes> sums(static_cast<size_t>(layout.columns));
+  for (int64_t c = 0; c < layout.columns; c += 2) {
+    sum_two(layout, counts, c, std::min(c + 1, layout.columns - 1), sums.data());
   }
   return sums;
 }
 
-Lanes statistic(const Stratum& stratum, const Layout& layout, int64_t metric,
-                const Counts& counts) {
+Lanes auc_statistic(const std::vector<std::shared_ptr<const AucPair>>& pairs,
+                    const Counts& counts) {
   Lanes values{};
-  if (!stratum.auc[metric].empty()) {
-    for (const auto& pair : stratum.auc[metric]) {
-      Lanes one;
-      pair->differences(counts.by_user, one);
-      for (int b = 0; b < width; ++b) values[b] += one[b] / stratum.auc[metric].size();
-    }
-    return values;
+  for (const auto& pair : pairs) {
+    Lanes one;
+    pair->differences(counts.by_user, one);
+    for (int b = 0; b < width; ++b) values[b] += one[b] / static_cast<double>(pairs.size());
   }
-  values = weighted_sums(layout, layout.differences, metric, counts);
-  if (layout.uneven[metric] == 0) {
-    for (double& value : values) value /= static_cast<double>(layout.users);
-    return values;
-  }
-  const Lanes weights = weighted_sums(layout, layout.weights, metric, counts);
-  for (int b = 0; b < width; ++b) values[b] = weights[b] > 0 ? values[b] / weights[b] : nan;
   return values;
+}
+
+// The statistic of every metric in one block of resamples: [metrics].
+std::vector<Lanes> statistics(const Stratum& stratum, const Layout& layout, const Counts& counts) {
+  std::vector<Lanes> sums = weighted_sums(layout, counts);
+  for (size_t m = 0; m < stratum.auc.size(); ++m) {
+    if (!stratum.auc[m].empty()) {
+      sums[m] = auc_statistic(stratum.auc[m], counts);
+      continue;
+    }
+    const int64_t column = layout.weight_column[m];
+    for (int b = 0; b < width; ++b) {
+      const double weight = column < 0 ? static_cast<double>(layout.users) : sums[column][b];
+      sums[m][b] = weight > 0 ? sums[m][b] / weight : nan;
+    }
+  }
+  sums.resize(stratum.auc.size());
+  return sums;
 }
 
 double observed_in(const Stratum& stratum, size_t metric) {
@@ -199,38 +231,77 @@ std::vector<double> observed(const PairedRuns& pair) {
   return values;
 }
 
-std::vector<std::vector<double>> resampled(const PairedRuns& pair, int resamples, uint64_t seed,
-                                           int threads) {
-  std::vector<Layout> layouts;
-  for (const Stratum& stratum : pair.strata) {
-    check(stratum.users > 0 && stratum.users < std::numeric_limits<int32_t>::max(),
-          "a stratum has users");
-    layouts.push_back(lay_out(stratum));
+namespace {
+
+// All resamples of a family of pairs, filled block by block.
+class Resampling {
+ public:
+  Resampling(std::span<const PairedRuns> pairs, int blocks) : pairs_(pairs) {
+    for (const PairedRuns& pair : pairs) {
+      auto& row = layouts_.emplace_back();
+      for (const Stratum& stratum : pair.strata) {
+        check(stratum.users > 0 && stratum.users < INT32_MAX, "a stratum has users");
+        row.push_back(lay_out(stratum));
+      }
+      strata_ = std::max(strata_, pair.strata.size());
+      values_.emplace_back(pair.metrics.size(),
+                           std::vector<double>(static_cast<size_t>(blocks) * width));
+    }
   }
+
+  // Threads may fill different blocks at once.
+  void fill(int block, uint64_t seed, Counts& counts) {
+    const size_t first = static_cast<size_t>(block) * width;
+    for (size_t s = 0; s < strata_; ++s) {
+      int64_t drawn = 0;  // users that the counts at hand are for
+      for (size_t p = 0; p < pairs_.size(); ++p) {
+        if (s >= pairs_[p].strata.size()) continue;
+        const int64_t users = pairs_[p].strata[s].users;
+        if (users != drawn) counts.draw(seed, s, first, users);
+        drawn = users;
+        add(p, s, first, counts);
+      }
+    }
+  }
+
+  std::vector<std::vector<std::vector<double>>> take(int resamples) {
+    for (auto& pair : values_) {
+      for (auto& column : pair) column.resize(static_cast<size_t>(resamples));
+    }
+    return std::move(values_);
+  }
+
+ private:
+  void add(size_t p, size_t s, size_t first, const Counts& counts) {
+    const std::vector<Lanes> block = statistics(pairs_[p].strata[s], layouts_[p][s], counts);
+    const auto strata = static_cast<double>(pairs_[p].strata.size());
+    for (size_t m = 0; m < block.size(); ++m) {
+      for (int b = 0; b < width; ++b) values_[p][m][first + b] += block[m][b] / strata;
+    }
+  }
+
+  std::span<const PairedRuns> pairs_;
+  std::vector<std::vector<Layout>> layouts_;
+  std::vector<std::vector<std::vector<double>>> values_;
+  size_t strata_ = 0;
+};
+
+}  // namespace
+
+std::vector<std::vector<std::vector<double>>> resampled(std::span<const PairedRuns> pairs,
+                                                        int resamples, uint64_t seed, int threads) {
   const int blocks = (resamples + width - 1) / width;
-  std::vector<std::vector<double>> values(
-      pair.metrics.size(), std::vector<double>(static_cast<size_t>(blocks) * width, 0));
+  Resampling resampling(pairs, blocks);
   std::atomic<int> next{0};
   const auto work = [&] {
     Counts counts;
-    for (int block = next++; block < blocks; block = next++) {
-      for (size_t s = 0; s < pair.strata.size(); ++s) {
-        counts.draw(seed, s, static_cast<uint64_t>(block) * width, pair.strata[s].users);
-        for (size_t m = 0; m < values.size(); ++m) {
-          const Lanes one = statistic(pair.strata[s], layouts[s], static_cast<int64_t>(m), counts);
-          for (int b = 0; b < width; ++b) {
-            values[m][static_cast<size_t>(block) * width + b] += one[b] / pair.strata.size();
-          }
-        }
-      }
-    }
+    for (int block = next++; block < blocks; block = next++) resampling.fill(block, seed, counts);
   };
   std::vector<std::jthread> pool;
   for (int t = 1; t < std::min(threads, blocks); ++t) pool.emplace_back(work);
   work();
   pool.clear();  // joins
-  for (auto& column : values) column.resize(static_cast<size_t>(resamples));
-  return values;
+  return resampling.take(resamples);
 }
 
 }  // namespace kindred::eval

@@ -41,10 +41,11 @@ class AucPair {
 /// The statistic of every metric on the data as they are: [metrics].
 std::vector<double> observed(const PairedRuns& pair);
 
-/// The statistic of every metric in each of `resamples` bootstrap resamples: [metrics][resamples].
-/// Draws come from the stream (seed, "bootstrap", stratum, resample), so neither threads nor the
-/// number of resamples change a resample.
-std::vector<std::vector<double>> resampled(const PairedRuns& pair, int resamples, uint64_t seed,
-                                           int threads);
+/// The statistic of every metric of every pair in each of `resamples` bootstrap resamples:
+/// [pairs][metrics][resamples]. Draws come from the stream (seed, "bootstrap", stratum, resample),
+/// so neither threads nor the number of resamples change a resample; pairs whose strata are equally
+/// large share draws.
+std::vector<std::vector<std::vector<double>>> resampled(std::span<const PairedRuns> pairs,
+                                                        int resamples, uint64_t seed, int threads);
 
 }  // namespace kindred::eval

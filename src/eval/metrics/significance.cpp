@@ -198,13 +198,13 @@ std::vector<std::vector<Comparison>> compare_family(std::span<const PairedRuns> 
     defined += std::ranges::count_if(differences.back(), [](double d) { return !std::isnan(d); });
   }
   const Level level = level_for(defined, options);
+  auto values = resampled(pairs, level.resamples, options.seed, options.threads);
   std::vector<std::vector<Comparison>> family;
   for (size_t p = 0; p < pairs.size(); ++p) {
-    auto values = resampled(pairs[p], level.resamples, options.seed, options.threads);
     std::vector<Comparison>& row = family.emplace_back();
-    for (size_t m = 0; m < values.size(); ++m) {
+    for (size_t m = 0; m < values[p].size(); ++m) {
       row.push_back(
-          compare_one(pairs[p], m, differences[p][m], std::move(values[m]), level, options));
+          compare_one(pairs[p], m, differences[p][m], std::move(values[p][m]), level, options));
     }
   }
   correct_holm(family);
@@ -215,7 +215,8 @@ std::vector<Interval> bootstrap_intervals(const PairedRuns& values,
                                           const BootstrapOptions& options) {
   check_options(options);
   std::vector<Interval> intervals;
-  for (auto& column : resampled(values, options.resamples, options.seed, options.threads)) {
+  auto resamples = resampled({&values, 1}, options.resamples, options.seed, options.threads);
+  for (auto& column : resamples[0]) {
     std::erase_if(column, [](double v) { return std::isnan(v); });
     std::ranges::sort(column);
     intervals.push_back(percentile_interval(column, options.confidence));

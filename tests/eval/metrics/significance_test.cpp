@@ -167,11 +167,21 @@ TEST(Bootstrap, PointwiseMeansEqualTheirDefinitions) {
 TEST(Bootstrap, IsTheSameForAnyThreadsAndLengthAndDiffersBySeed) {
   const PairedRuns pair =
       pair_of(fixture()["means"][1]["strata"].get<std::vector<std::vector<double>>>());
-  const auto one = resampled(pair, 1000, 1, 1), two = resampled(pair, 1000, 1, 3);
-  EXPECT_EQ(one, two);
-  const auto shorter = resampled(pair, 333, 1, 2);
+  const auto with = [&](int resamples, uint64_t seed, int threads) {
+    return resampled({&pair, 1}, resamples, seed, threads)[0];
+  };
+  const auto one = with(1000, 1, 1);
+  EXPECT_EQ(one, with(1000, 1, 3));
+  const auto shorter = with(333, 1, 2);
   EXPECT_TRUE(std::equal(shorter[0].begin(), shorter[0].end(), one[0].begin()));
-  EXPECT_NE(one, resampled(pair, 1000, 2, 1));
+  EXPECT_NE(one, with(1000, 2, 1));
+  // Beside pairs of other sizes a pair gets the same resamples as alone.
+  const std::vector<PairedRuns> family{
+      pair, pair_of({std::vector<double>(77, 0.5)}), pair,
+      pair_of({std::vector<double>(150, 0.1), std::vector<double>(20, 0.1)})};
+  const auto together = resampled(family, 1000, 1, 2);
+  EXPECT_EQ(together[0], one);
+  EXPECT_EQ(together[2], one);
 }
 
 TEST(Family, CorrectionWidensAndHolmSteps) {
