@@ -10,13 +10,13 @@ started=$SECONDS
 
 say "preparing the sample store (data/sample: an invented shop for hobbies)"
 rm -rf "$runs" "$data"
+mkdir -p "$runs"
 "$kindred" prepare --format recbole --input data/sample --output "$data" --min-rating 4 --split random --seed 1
 
 for recipe in pop item-knn ease slim multi-vae md-cvae cllm4rec; do
   say "training $recipe"
   "$kindred" --quiet train "recipes/sample/$recipe.yaml" --run "$runs/$recipe" --set "data={path: $data}" \
-    >"$runs-$recipe.log" || { cat "$runs-$recipe.log"; die "training $recipe failed"; }
-  rm -f "$runs-$recipe.log"
+    >"$runs/$recipe.log" || { cat "$runs/$recipe.log" >&2; die "training $recipe failed"; }
 done
 
 say "comparing: every user's held-out items ranked among all items they had not bought"
