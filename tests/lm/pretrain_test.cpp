@@ -1,0 +1,187 @@
+#include "lm/pretrain.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <cmath>
+#include <stop_token>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "lm/causal_lm.h"
+#include "lm/pretrain_objective.h"
+#include "lm/pretrain_text.h"
+#include "text/tokenizer.h"
+
+namespace kindred::lm {
+namespace {
+
+using testing::HasSubstr;
+
+class Pretrain : public testing::Test {
+ protected:
+  void SetUp() override {
+    root_ =
+        fs::temp_directory_path() / ("kindred-pretrain-" + std::to_string(::getpid()) + "-" +
+                                     testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::remove_all(root_);
+    std::string text;
+    for (int i = 0; i < 400; ++i) {
+      text += i % 2 == 0 ? "the cat sits on the mat and says Yes\n\n"
+                         : "a dog runs to the door\nand says No\n\n";
+    }
+    write_file(root_ / "data/one.txt", text);
+  }
+  void TearDown() override { fs::remove_all(root_); }
+
+  PretrainOptions options(const std::string& output = "out") {
+    PretrainOptions o;
+    o.output = root_ / output;
+    o.text.files = {"one.txt"};
+    o.text.held_out = 0.1;
+    o.text.source = "Invented sentences.";
+    o.tokenizer.vocab_size = 300;
+    o.tokenizer.reserved_words = {" Yes", " No"};
+    o.model.n_layer = 1;
+    o.model.n_embd = 16;
+    o.model.n_head = 2;
+    o.model.n_positions = 32;
+    o.block = 16;
+    o.train.epochs = 3;
+    o.train.batch_size = 8;
+    o.train.learning_rate = 1e-2;
+    o.train.warmup_steps = 5;
+    o.precision = "fp32";
+    o.samples = {"the cat"};
+    o.sample_tokens = 5;
+    return o;
+  }
+  PretrainContext context(const std::string& work = "work") {
+    PretrainContext c;
+    c.data_dir = root_ / "data";
+    c.work = root_ / work;
+    c.recipe = "output: out\n";
+    c.quiet = true;
+    return c;
+  }
+
+  fs::path root_;
+};
+
+TEST_F(Pretrain, WritesAModelThatLearnedTheText) {
+  const PretrainResult result = pretrain(options(), context());
+  EXPECT_EQ(result.documents, 400);
+  EXPECT_GT(result.validation_tokens, 0);
+  // Two sentences: after their first word little is left to guess; a uniform guess would have 300.
+  EXPECT_LT(result.perplexity, 3);
+  EXPECT_NEAR(result.perplexity, std::exp(result.loss), 1e-9);
+
+  const auto model = load_causal_lm(root_ / "out", {});
+  const auto tokenizer = text::Tokenizer::load(root_ / "out");
+  EXPECT_EQ(model->vocab_size(), tokenizer->size());
+  EXPECT_EQ(tokenizer->encode(" Yes").size(), 1u);
+  EXPECT_EQ(tokenizer->encode(" No").size(), 1u);
+  const std::string card = read_file(root_ / "out/README.md");
+  EXPECT_THAT(card, HasSubstr("Invented sentences."));
+  EXPECT_THAT(card, HasSubstr("perplexity"));
+  EXPECT_THAT(card, HasSubstr("**the cat**"));
+  EXPECT_THAT(card, HasSubstr("output: out"));
+}
+
+TEST_F(Pretrain, StoppedAndResumedIsTheSameRun) {
+  std::vector<double> whole, parts;
+  const auto losses = [](std::vector<double>& to) {
+    return [&to](const Json& record) {
+      if (record.contains("rows")) to.push_back(record["loss"].get<double>());
+    };
+  };
+  PretrainContext first = context("first");
+  first.record = losses(whole);
+  pretrain(options("a"), first);
+
+  std::stop_source stop;
+  PretrainContext second = context("second");
+  second.stop = stop.get_token();
+  second.record = [&](const Json& record) {
+    losses(parts)(record);
+    if (parts.size() == 40) stop.request_stop();
+  };
+  EXPECT_THROW(pretrain(options("b"), second), Error);
+  PretrainContext third = context("second");
+  third.resume = true;
+  third.record = losses(parts);
+  pretrain(options("b"), third);
+  EXPECT_EQ(whole, parts);
+}
+
+TEST_F(Pretrain, BadOptionsAreReportedTogether) {
+  PretrainOptions o = options();
+  o.output.clear();
+  o.text.files.clear();
+  o.block = 33;
+  try {
+    pretrain(o, context());
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Exit::config);
+    EXPECT_EQ(error.lines().size(), 3u);
+  }
+}
+
+TEST_F(Pretrain, TooLittleTextIsRefused) {
+  write_file(root_ / "data/one.txt", "a b\n");
+  PretrainOptions o = options();
+  o.text.held_out = 0;
+  try {
+    pretrain(o, context());
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Exit::bad_data);
+  }
+}
+
+TEST_F(Pretrain, DocumentsByRule) {
+  write_file(root_ / "data/two.txt", "a\nb\n\n\n  \nc\n");
+  const auto count = [&](const std::string& rule) {
+    std::vector<std::string> found;
+    for_each_document({root_ / "data/two.txt"}, rule,
+                      [&](std::string_view d) { found.emplace_back(d); });
+    return found;
+  };
+  EXPECT_EQ(count("blank-line"), (std::vector<std::string>{"a\nb", "c"}));
+  EXPECT_EQ(count("line"), (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(count("file"), (std::vector<std::string>{"a\nb\n\n\n  \nc"}));
+}
+
+TEST_F(Pretrain, FoldersStandForTheirTextFiles) {
+  write_file(root_ / "data/more/b.txt", "b");
+  write_file(root_ / "data/more/a.txt", "a");
+  write_file(root_ / "data/more/c.json", "c");
+  const auto files = find_text_files({"more", "one.txt"}, root_ / "data");
+  ASSERT_EQ(files.size(), 3u);
+  EXPECT_EQ(files[0].filename(), "a.txt");
+  EXPECT_EQ(files[2].filename(), "one.txt");
+  EXPECT_THROW(find_text_files({"absent.txt"}, root_ / "data"), Error);
+}
+
+// Every block of a pass is read once, and its batches depend on (epoch, step) alone.
+TEST_F(Pretrain, APassReadsEveryBlockOnce) {
+  std::string bytes;
+  for (uint16_t id = 0; id < 100; ++id) bytes.append(reinterpret_cast<const char*>(&id), 2);
+  write_file(root_ / "tokens", bytes);
+  const NextToken objective(nullptr, {root_ / "tokens", 300, 8, 3, 2, 7});
+  // 99 predictable tokens hold 12 blocks, one is kept free for the shift.
+  EXPECT_EQ(objective.steps(0) + objective.steps(1), 2 + 2);
+  int64_t rows = 0;
+  for (int64_t epoch = 0; epoch < 2; ++epoch) {
+    for (int64_t step = 0; step < objective.steps(epoch); ++step) {
+      rows += objective.batch(epoch, step)->rows();
+    }
+  }
+  EXPECT_EQ(rows, 11);
+}
+
+}  // namespace
+}  // namespace kindred::lm
