@@ -7,7 +7,7 @@
 #include "core/strings.h"
 #include "core/yaml.h"
 #include "lm/commands.h"
-#include "lm/pretrain.h"
+#include "run/pretrain.h"
 #include "run/run_folder.h"
 
 namespace kindred::cli {

@@ -25,6 +25,8 @@ uint64_t rotate(uint64_t x, int k) {
 Random::Random(uint64_t seed, std::string_view name, std::initializer_list<uint64_t> counters) {
   uint64_t hash = mix(seed);
   for (const unsigned char c : name) hash = mix(hash ^ c);
+  // Without a name a seed and a counter would be mixed alike, and could change places.
+  if (name.empty()) hash = mix(~hash);
   for (const uint64_t counter : counters) hash = mix(hash ^ mix(counter));
   for (uint64_t& word : state_) word = hash = mix(hash);
 }

@@ -28,6 +28,8 @@ class Stream:
         word = mix(seed)
         for byte in name.encode():
             word = mix(word ^ byte)
+        if not name:
+            word = mix(~word & MASK)
         for counter in counters:
             word = mix(word ^ mix(counter))
         self.s = []

@@ -1,4 +1,4 @@
-#include "lm/pretrain.h"
+#include "run/pretrain.h"
 
 #include <algorithm>
 #include <cmath>
@@ -12,9 +12,9 @@
 #include "core/strings.h"
 #include "lm/causal_lm.h"
 #include "lm/generate.h"
-#include "lm/pretrain_card.h"
-#include "lm/pretrain_objective.h"
-#include "lm/pretrain_text.h"
+#include "run/pretrain_card.h"
+#include "run/pretrain_objective.h"
+#include "run/pretrain_text.h"
 #include "text/tokenizer.h"
 #include "train/fit.h"
 

@@ -1,4 +1,4 @@
-#include "lm/pretrain.h"
+#include "run/pretrain.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,8 +11,8 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "lm/causal_lm.h"
-#include "lm/pretrain_objective.h"
-#include "lm/pretrain_text.h"
+#include "run/pretrain_objective.h"
+#include "run/pretrain_text.h"
 #include "text/tokenizer.h"
 
 namespace kindred::lm {

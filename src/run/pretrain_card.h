@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "lm/pretrain.h"
+#include "run/pretrain.h"
 
 namespace kindred::lm {
 

@@ -1,4 +1,4 @@
-#include "lm/pretrain_objective.h"
+#include "run/pretrain_objective.h"
 
 #include <algorithm>
 #include <cmath>

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "lm/causal_lm.h"
-#include "lm/pretrain_text.h"
+#include "run/pretrain_text.h"
 #include "model/objective.h"
 
 namespace kindred::lm {

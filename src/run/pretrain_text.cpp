@@ -1,4 +1,4 @@
-#include "lm/pretrain_text.h"
+#include "run/pretrain_text.h"
 
 #include <algorithm>
 #include <cstring>

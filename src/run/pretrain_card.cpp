@@ -1,4 +1,4 @@
-#include "lm/pretrain_card.h"
+#include "run/pretrain_card.h"
 
 #include <cmath>
 #include <sstream>
