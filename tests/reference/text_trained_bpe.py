@@ -82,7 +82,7 @@ def write():
 def check(folder, lines_path, ids_path):
     from transformers import AutoTokenizer, GPT2Tokenizer
 
-    lines = pathlib.Path(lines_path).read_text(newline="").split("\n")[:-1]
+    lines = open(lines_path, encoding="utf-8", newline="").read().split("\n")[:-1]
     expected = [list(map(int, row.split())) for row in pathlib.Path(ids_path).read_text().split("\n")[:-1]]
     assert len(lines) == len(expected), (len(lines), len(expected))
     config = json.loads(pathlib.Path(folder, "tokenizer_config.json").read_text())

@@ -104,7 +104,8 @@ TEST(BpeTrainer, AMegabyteInOneWord) {
   options.vocab_size = 300;
   const TrainedBpe bpe = trained(options, {std::string(1 << 20, 'a') + std::string(1 << 19, 'b')});
   ASSERT_EQ(merge_lines(bpe)[0], "a a");
-  EXPECT_EQ(bpe.pieces.back().size(), size_t{1} << 20);
+  // The two halves of 2^19 letters meet once, which is less often than min_frequency.
+  EXPECT_EQ(bpe.pieces.back().size(), size_t{1} << 19);
 }
 
 TEST(BpeTrainer, SavedFolderLoadsWithEqualIds) {
