@@ -20,7 +20,8 @@ for recipe in pop item-knn ease slim multi-vae md-cvae cllm4rec; do
 done
 
 say "comparing: every user's held-out items ranked among all items they had not bought"
-"$kindred" compare "$runs"/{pop,item-knn,ease,slim,multi-vae,md-cvae,cllm4rec} --relative-to "$runs/cllm4rec"
+"$kindred" compare "$runs"/{pop,item-knn,ease,slim,multi-vae,md-cvae,cllm4rec} --relative-to "$runs/cllm4rec" \
+  --metrics recall@20,ndcg@100
 
 say "recommendations for three people"
 "$kindred" recommend "$runs/cllm4rec" --user u001 --user u002 --user u003 --top 5

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "lm/causal_lm.h"
-#include "run/pretrain_text.h"
 #include "model/objective.h"
+#include "run/pretrain_text.h"
 
 namespace kindred::lm {
 

@@ -61,7 +61,8 @@ std::vector<std::vector<Index>> lists(int64_t users, int64_t items, uint64_t siz
   Random random(2, "lists");
   std::vector<std::vector<Index>> result(static_cast<size_t>(users));
   for (auto& list : result) {
-    for (const uint64_t item : random.sample(static_cast<uint64_t>(items), size == 0 ? 0 : random.below(size)))
+    for (const uint64_t item :
+         random.sample(static_cast<uint64_t>(items), size == 0 ? 0 : random.below(size)))
       list.push_back(static_cast<Index>(item));
     std::sort(list.begin(), list.end());
   }
