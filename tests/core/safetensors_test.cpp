@@ -143,19 +143,20 @@ TEST(Safetensors, ATensorUnlikeItsShapeIsAMistakeOfTheCaller) {
 }
 
 TEST(Safetensors, LegalOddities) {
-  const auto scalar = parse_safetensors(one("F32", "[]", "[0,4]", "1234"), "x");
+  // Views live as long as the bytes they were parsed from.
+  const std::string scalar_bytes = one("F32", "[]", "[0,4]", "1234");
+  const auto scalar = parse_safetensors(scalar_bytes, "x");
   EXPECT_TRUE(scalar.at("a").shape.empty());
   EXPECT_EQ(scalar.at("a").bytes, "1234");
   EXPECT_EQ(parse_safetensors(one("F32", "[0,7]", "[0,0]", ""), "x").at("a").bytes, "");
   EXPECT_TRUE(parse_safetensors(file_of("{}"), "x").empty());
   EXPECT_TRUE(parse_safetensors(file_of("{\"__metadata__\":{}}   "), "x").empty());
   // An empty tensor may lie between two others, and order in the header is free.
-  const auto three =
-      parse_safetensors(file_of(R"({"c":{"dtype":"U8","shape":[2],"data_offsets":[1,3]},)"
-                                R"("b":{"dtype":"F64","shape":[0],"data_offsets":[1,1]},)"
-                                R"("a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
-                                "xyz"),
-                        "x");
+  const std::string three_bytes = file_of(R"({"c":{"dtype":"U8","shape":[2],"data_offsets":[1,3]},)"
+                                          R"("b":{"dtype":"F64","shape":[0],"data_offsets":[1,1]},)"
+                                          R"("a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
+                                          "xyz");
+  const auto three = parse_safetensors(three_bytes, "x");
   EXPECT_EQ(three.at("a").bytes, "x");
   EXPECT_EQ(three.at("b").bytes, "");
   EXPECT_EQ(three.at("c").bytes, "yz");
