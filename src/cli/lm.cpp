@@ -104,7 +104,6 @@ void add_pretrain(CLI::App& lm, Program& program) {
     context.quiet = program.quiet;
     context.stop = program.stop;
     make_folders(context.work);
-    const FolderLock lock(context.work);
     run::RunLog log(context.work / "log.jsonl");
     context.record = [&log](const Json& record) { log.append(record); };
     const lm::PretrainResult found = lm::pretrain(options, context);
