@@ -54,8 +54,6 @@ struct Cllm4RecOptions {
   double sampler_power = 0.75;
   bool bucket = false;
   std::string unknown_user = "mean";
-  int64_t cold_steps = 50;
-  double cold_learning_rate = 1e-2;
   std::string wording = "paper";
   Cllm4RecPrompts prompts;
 
@@ -114,9 +112,6 @@ struct Cllm4RecOptions {
       "what fills the user slot of somebody never seen: the mean user, the mean of the history's "
       "items, or nothing",
       Choices{{"mean", "items", "none"}});
-    v("cold_steps", cold_steps, "steps that fit an embedding to the text of an item added later",
-      Bounds{0, 1e6});
-    v("cold_learning_rate", cold_learning_rate, "step size of that fit", Bounds{0, 1e3});
     v("wording", wording, "prompts of the paper or of the released code",
       Choices{{"paper", "released"}});
     v("prompts", prompts, "own prompts in place of the wording's");
