@@ -37,9 +37,18 @@ kernels::AttentionHead<E> head_of(const E* qkv, int64_t d, const AttentionShape&
   const int64_t begin = shape.offsets[sequence], end = shape.offsets[sequence + 1];
   const int64_t size = d / shape.heads;
   const E* first = qkv + begin * 3 * d + head * size;
-  return {first,       first + d, first + 2 * d,
-          3 * d,       3 * d,     end - begin,
-          end - begin, size,      static_cast<float>(shape.scale)};
+  return {first,
+          first + d,
+          first + 2 * d,
+          3 * d,
+          3 * d,
+          end - begin,
+          end - begin,
+          size,
+          static_cast<float>(shape.scale),
+          shape.dropout,
+          static_cast<uint64_t>(begin * shape.heads + head),
+          static_cast<uint64_t>(shape.heads)};
 }
 
 // Makes room for `n` more rows, twice what is held so that appending stays linear.
@@ -70,6 +79,18 @@ torch::Tensor attend_plain(const torch::Tensor& queries, const KeysValues& cache
   return torch::matmul(weights.to(values.scalar_type()), values).transpose(0, 1).reshape({n, d});
 }
 
+// Masks of the rows (token, head) of `n` tokens from `begin` on: [H, n, n].
+torch::Tensor attention_mask(const AttentionShape& shape, int64_t begin, int64_t n) {
+  auto mask = torch::ones({shape.heads, n, n});
+  for (int64_t h = 0; h < shape.heads; ++h) {
+    for (int64_t i = 0; i < n; ++i) {
+      kernels::drop_row(shape.dropout, static_cast<uint64_t>((begin + i) * shape.heads + h), n,
+                        mask.data_ptr<float>() + (h * n + i) * n);
+    }
+  }
+  return mask;
+}
+
 class PackedAttention : public torch::autograd::Function<PackedAttention> {
  public:
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& qkv,
@@ -84,6 +105,8 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
     context->saved_data["offsets"] = shape.offsets;
     context->saved_data["heads"] = shape.heads;
     context->saved_data["scale"] = shape.scale;
+    context->saved_data["key"] = static_cast<int64_t>(shape.dropout.key);
+    context->saved_data["probability"] = static_cast<double>(shape.dropout.probability);
     context->save_for_backward({dense, out, log_sums});
     return out;
   }
@@ -92,7 +115,9 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
     const auto saved = context->get_saved_variables();
     const AttentionShape shape{context->saved_data["offsets"].toIntVector(),
                                context->saved_data["heads"].toInt(),
-                               context->saved_data["scale"].toDouble()};
+                               context->saved_data["scale"].toDouble(),
+                               {static_cast<uint64_t>(context->saved_data["key"].toInt()),
+                                static_cast<float>(context->saved_data["probability"].toDouble())}};
     return {attention_backward(saved[0], shape, saved[1], saved[2], gradients[0].contiguous()),
             torch::Tensor()};
   }
@@ -181,8 +206,22 @@ torch::Tensor attention_cached(const torch::Tensor& qkv, const AttentionShape& s
   return out;
 }
 
-torch::Tensor attention_plain(const torch::Tensor& qkv, const AttentionShape& shape,
-                              double dropout) {
+torch::Tensor dropped(const torch::Tensor& x, const Dropout& dropout) {
+  if (!dropout.active()) return x;
+  if (!x.device().is_cpu()) return torch::dropout(x, dropout.probability, true);
+  auto mask = torch::ones(x.sizes(), torch::kFloat);
+  const int64_t rows = x.size(0), columns = rows > 0 ? x.numel() / rows : 0;
+  float* data = mask.data_ptr<float>();
+  at::parallel_for(
+      0, rows, row_grain(std::max<int64_t>(1, columns)), [&](int64_t begin, int64_t end) {
+        for (int64_t r = begin; r < end; ++r) {
+          kernels::drop_row(dropout, static_cast<uint64_t>(r), columns, data + r * columns);
+        }
+      });
+  return x * mask.to(x.scalar_type());
+}
+
+torch::Tensor attention_plain(const torch::Tensor& qkv, const AttentionShape& shape) {
   const int64_t d = qkv.size(1) / 3, head = d / shape.heads;
   std::vector<torch::Tensor> outputs;
   for (size_t s = 0; s + 1 < shape.offsets.size(); ++s) {
@@ -195,7 +234,11 @@ torch::Tensor attention_plain(const torch::Tensor& qkv, const AttentionShape& sh
     auto scores = torch::matmul(parts[0], parts[1].transpose(1, 2)).to(torch::kFloat);
     scores = (scores * shape.scale).masked_fill(future, -INFINITY);
     auto weights = torch::softmax(scores, -1).to(qkv.scalar_type());
-    if (dropout > 0) weights = torch::dropout(weights, dropout, true);
+    if (shape.dropout.active()) {
+      weights = qkv.device().is_cpu()
+                    ? weights * attention_mask(shape, begin, n).to(weights.scalar_type())
+                    : torch::dropout(weights, shape.dropout.probability, true);
+    }
     outputs.push_back(torch::matmul(weights, parts[2]).transpose(0, 1).reshape({n, d}));
   }
   return outputs.empty() ? qkv.narrow(1, 0, d) : torch::cat(outputs);

@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "lm/dropout.h"
+
 namespace kindred::lm {
 
 /// What attention needs beside its input.
@@ -14,6 +16,7 @@ struct AttentionShape {
   std::vector<int64_t> offsets;  ///< [S + 1] ends of the packed sequences
   int64_t heads = 1;             ///< D is split evenly over them
   double scale = 1;              ///< scores are multiplied by it
+  Dropout dropout = {};          ///< of the probabilities
 };
 
 /// softmax(scale q k^T + causal mask) v in each sequence, nothing padded: qkv [T, 3 D] (queries,
@@ -21,9 +24,13 @@ struct AttentionShape {
 /// processor by our own kernels, elsewhere as attention_plain.
 torch::Tensor attention(const torch::Tensor& qkv, const AttentionShape& shape);
 
-/// The plain form, by ATen one sequence at a time. `dropout` acts on the probabilities.
-torch::Tensor attention_plain(const torch::Tensor& qkv, const AttentionShape& shape,
-                              double dropout = 0);
+/// The plain form, by ATen one sequence at a time. On a processor it drops what attention() drops,
+/// elsewhere by ATen's generator.
+torch::Tensor attention_plain(const torch::Tensor& qkv, const AttentionShape& shape);
+
+/// x [R, columns…] through a dropout: on a processor by the masks of its rows 0 .. R - 1, elsewhere
+/// by ATen's generator. Differentiable.
+torch::Tensor dropped(const torch::Tensor& x, const Dropout& dropout);
 
 /// Forward without a graph: out [T, D]; log_sums [T, H] float when defined.
 void attention_forward(const torch::Tensor& qkv, const AttentionShape& shape, torch::Tensor& out,

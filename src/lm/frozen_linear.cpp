@@ -44,6 +44,11 @@ bool can_pack(const torch::Tensor& weight) {
 
 }  // namespace
 
+torch::Tensor product_transposed(const torch::Tensor& x, const torch::Tensor& weight) {
+  if (!can_pack(weight) || x.size(0) == 0) return at::mm(x, weight.t());
+  return packed_linear(x, weight, std::nullopt);
+}
+
 FrozenLinear::FrozenLinear(torch::Tensor weight, torch::Tensor bias)
     : weight_(std::move(weight)), bias_(std::move(bias)), packs_(can_pack(weight_)) {}
 

@@ -26,4 +26,8 @@ class FrozenLinear {
   mutable torch::Tensor forward_packed_, backward_packed_;
 };
 
+/// x [T, in] times weight [out, in] transposed -> [T, out], without a graph; by oneDNN where it
+/// serves the type and place (whatever the weight's strides), else by ATen.
+torch::Tensor product_transposed(const torch::Tensor& x, const torch::Tensor& weight);
+
 }  // namespace kindred::lm

@@ -25,11 +25,23 @@ struct SavedBlock {
   torch::Tensor qkv, mixed, log_sums, inner;
 };
 
-// A run's saved activations, carried through the graph and freed with it.
-struct Saved : torch::CustomClassHolder {
+// What one pass reads beside its input.
+struct Pass {
   std::shared_ptr<const FrozenStack> stack;
   std::vector<int64_t> offsets;
   torch::Tensor rows;  // the last block continues with these only, where defined
+  PassDropout dropout;
+
+  AttentionShape attention(size_t layer) const {
+    return {offsets, stack->heads, stack->blocks[layer].attention_scale,
+            dropout.of_attention(layer)};
+  }
+  bool cuts(size_t layer) const { return rows.defined() && layer + 1 == stack->blocks.size(); }
+};
+
+// A pass with its saved activations, carried through the graph and freed with it.
+struct Saved : torch::CustomClassHolder {
+  Pass pass;
   std::vector<SavedBlock> blocks;
   SavedNorm ln_f;
 };
@@ -55,10 +67,21 @@ E* row_of(E* data, int64_t row, int64_t d) {
   return data == nullptr ? nullptr : data + row * d;
 }
 
+// Values added to the stream (undefined: none), and the dropout they go through on their way; row r
+// of them is token tokens[r] where that is defined.
+struct Added {
+  torch::Tensor values;
+  Dropout dropout;
+  torch::Tensor tokens;
+
+  kernels::RowsDropout rows(int64_t begin) const {
+    return {dropout, tokens.defined() ? tokens.data_ptr<int64_t>() + begin : nullptr, begin};
+  }
+};
+
 // x += added, then its norm as `type`; `saved` is filled when not null.
-torch::Tensor add_norm(const FrozenStack& stack, const NormWeights& weights,
-                       const torch::Tensor& added, torch::Tensor& x, SavedNorm* saved,
-                       torch::ScalarType type) {
+torch::Tensor add_norm(const FrozenStack& stack, const NormWeights& weights, const Added& added,
+                       torch::Tensor& x, SavedNorm* saved, torch::ScalarType type) {
   const int64_t rows = x.size(0), d = x.size(1);
   auto y = torch::empty({rows, d}, torch::dtype(type));
   SavedNorm kept;
@@ -69,76 +92,111 @@ torch::Tensor add_norm(const FrozenStack& stack, const NormWeights& weights,
   }
   const kernels::Norm norm = norm_of(weights, stack.epsilon);
   with_element(stack.compute, [&](auto element) {
-    auto *more = data_of(added, element), *unit = data_of(kept.normalised, element);
+    const auto* more = data_of(added.values, element);
+    auto* unit = data_of(kept.normalised, element);
     float *rstd = data_of(kept.rstd, float{}), *stream = data_of(x, float{});
     with_pointer(y, element, [&](auto* to) {
       at::parallel_for(0, rows, row_grain(d), [&](int64_t begin, int64_t end) {
-        kernels::add_norm_forward(norm, end - begin, row_of(more, begin, d),
-                                  row_of(stream, begin, d), row_of(unit, begin, d),
-                                  row_of(rstd, begin, 1), row_of(to, begin, d));
+        const kernels::Branch<const decltype(element)> branch{row_of(more, begin, d),
+                                                              added.rows(begin)};
+        kernels::add_norm_forward(norm, end - begin, branch, row_of(stream, begin, d),
+                                  row_of(unit, begin, d), row_of(rstd, begin, 1),
+                                  row_of(to, begin, d));
       });
     });
   });
   return y;
 }
 
-torch::Tensor run_forward(const FrozenStack& stack, const std::vector<int64_t>& offsets,
-                          const torch::Tensor& rows, torch::Tensor x, Saved* saved) {
-  const auto type = stack.compute;
-  torch::Tensor added;
-  AttentionShape shape{offsets, stack.heads, 1};
+// x [T, D] float through its dropout, in place.
+void drop_rows(const Dropout& dropout, torch::Tensor& x) {
+  if (!dropout.active()) return;
+  const int64_t d = x.size(1);
+  float* data = x.data_ptr<float>();
+  at::parallel_for(0, x.size(0), row_grain(d), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      kernels::drop_row(dropout, static_cast<uint64_t>(r), d, data + r * d);
+    }
+  });
+}
+
+// The attention half of a block up to its last product: x gains `added`, and what attention mixes
+// is returned, of the pass's rows where the block cuts (x then has these rows too).
+torch::Tensor mix_tokens(const Pass& pass, size_t layer, const Added& added, torch::Tensor& x,
+                         SavedBlock* keep) {
+  const FrozenStack& stack = *pass.stack;
+  const FrozenBlock& block = stack.blocks[layer];
+  const auto qkv = block.qkv->forward(add_norm(
+      stack, block.ln_1, added, x, keep != nullptr ? &keep->ln_1 : nullptr, stack.compute));
+  auto mixed = torch::empty({x.size(0), x.size(1)}, torch::dtype(stack.compute));
+  torch::Tensor log_sums;
+  if (keep != nullptr) log_sums = torch::empty({x.size(0), stack.heads}, torch::kFloat);
+  attention_forward(qkv, pass.attention(layer), mixed, log_sums);
+  if (keep != nullptr) {
+    keep->qkv = qkv;
+    keep->log_sums = log_sums;
+    keep->mixed = mixed;
+  }
+  if (!pass.cuts(layer)) return mixed;
+  x = x.index_select(0, pass.rows);
+  return mixed.index_select(0, pass.rows);
+}
+
+torch::Tensor run_forward(const Pass& pass, torch::Tensor x, Saved* saved) {
+  const FrozenStack& stack = *pass.stack;
+  drop_rows(pass.dropout.of_embedding(), x);
+  Added added;
   for (size_t i = 0; i < stack.blocks.size(); ++i) {
     const FrozenBlock& block = stack.blocks[i];
     SavedBlock* keep = saved != nullptr ? &saved->blocks[i] : nullptr;
-    shape.scale = block.attention_scale;
-    const auto qkv = block.qkv->forward(
-        add_norm(stack, block.ln_1, added, x, keep != nullptr ? &keep->ln_1 : nullptr, type));
-    auto mixed = torch::empty({x.size(0), x.size(1)}, torch::dtype(type));
-    torch::Tensor log_sums;
-    if (keep != nullptr) log_sums = torch::empty({x.size(0), stack.heads}, torch::kFloat);
-    attention_forward(qkv, shape, mixed, log_sums);
-    if (keep != nullptr) keep->mixed = mixed;
-    if (rows.defined() && i + 1 == stack.blocks.size()) {
-      mixed = mixed.index_select(0, rows);
-      x = x.index_select(0, rows);
-    }
-    added = block.out->forward(mixed);
-    const auto inner = block.fc->forward(
-        add_norm(stack, block.ln_2, added, x, keep != nullptr ? &keep->ln_2 : nullptr, type));
-    added = block.proj->forward(activation_forward(stack.activation, inner));
-    if (keep != nullptr) {
-      keep->qkv = qkv;
-      keep->log_sums = log_sums;
-      keep->inner = inner;
-    }
+    const auto mixed = mix_tokens(pass, i, added, x, keep);
+    added = {block.out->forward(mixed), pass.dropout.after_attention(i),
+             pass.cuts(i) ? pass.rows : torch::Tensor()};
+    const auto inner = block.fc->forward(add_norm(
+        stack, block.ln_2, added, x, keep != nullptr ? &keep->ln_2 : nullptr, stack.compute));
+    added.values = block.proj->forward(activation_forward(stack.activation, inner));
+    added.dropout = pass.dropout.after_feed_forward(i);
+    if (keep != nullptr) keep->inner = inner;
   }
   return add_norm(stack, stack.ln_f, added, x, saved != nullptr ? &saved->ln_f : nullptr,
                   torch::kFloat);
 }
 
-// The residual stream's gradient [T, D] float, and its copy in the products' type; in fp32 products
-// read the stream's gradient itself.
+// The residual stream's gradient [T, D] float, and what the product before it reads: the same
+// through that product's dropout, in the products' type. Without dropout fp32 products read the
+// stream's gradient itself.
 struct StreamGradient {
-  torch::Tensor d_x, copy;
+  torch::Tensor d_x, d_added;
 
-  StreamGradient(torch::Tensor start, torch::ScalarType type) : d_x(std::move(start)) {
-    if (type != torch::kFloat) copy = torch::empty_like(d_x, type);
+  StreamGradient(torch::Tensor start, torch::ScalarType type, bool drops) : d_x(std::move(start)) {
+    if (type != torch::kFloat || drops) d_added = torch::empty_like(d_x, type);
   }
-  const torch::Tensor& input() const { return copy.defined() ? copy : d_x; }
+  const torch::Tensor& input() const { return d_added.defined() ? d_added : d_x; }
+};
+
+// What a norm's backward pass needs: its saved part, and the dropout of the product that reads the
+// stream's gradient next, with that product's tokens.
+struct NormGradient {
+  const NormWeights& weights;
+  const SavedNorm& saved;
+  Dropout dropout;
+  torch::Tensor tokens;
 };
 
 // stream += the norm's gradient.
-void norm_backward(const FrozenStack& stack, const NormWeights& weights, const SavedNorm& saved,
-                   const torch::Tensor& d_y, StreamGradient& stream) {
+void norm_backward(const FrozenStack& stack, const NormGradient& at, const torch::Tensor& d_y,
+                   StreamGradient& stream) {
   const int64_t rows = stream.d_x.size(0), d = stream.d_x.size(1);
-  const kernels::Norm norm = norm_of(weights, stack.epsilon);
+  const kernels::Norm norm = norm_of(at.weights, stack.epsilon);
+  const Added added{stream.d_added, at.dropout, at.tokens};
   with_element(stack.compute, [&](auto element) {
-    auto *unit = data_of(saved.normalised, element), *copy = data_of(stream.copy, element);
-    float *d_x = data_of(stream.d_x, float{}), *rstd = data_of(saved.rstd, float{});
+    auto *unit = data_of(at.saved.normalised, element), *copy = data_of(added.values, element);
+    float *d_x = data_of(stream.d_x, float{}), *rstd = data_of(at.saved.rstd, float{});
     with_pointer(d_y, element, [&](const auto* from) {
       at::parallel_for(0, rows, row_grain(d), [&](int64_t begin, int64_t end) {
+        const kernels::Branch<decltype(element)> branch{row_of(copy, begin, d), added.rows(begin)};
         kernels::norm_backward(norm, end - begin, row_of(from, begin, d), row_of(unit, begin, d),
-                               rstd + begin, row_of(d_x, begin, d), row_of(copy, begin, d));
+                               rstd + begin, row_of(d_x, begin, d), branch);
       });
     });
   });
@@ -149,27 +207,41 @@ torch::Tensor spread(const torch::Tensor& values, const torch::Tensor& rows, int
   return torch::zeros({total, values.size(1)}, values.options()).index_add_(0, rows, values);
 }
 
-torch::Tensor run_backward(const Saved& saved, const torch::Tensor& d_hidden) {
-  const FrozenStack& stack = *saved.stack;
-  const int64_t tokens = saved.offsets.back();
-  StreamGradient stream(torch::zeros_like(d_hidden), stack.compute);
-  norm_backward(stack, stack.ln_f, saved.ln_f, d_hidden, stream);
-  AttentionShape shape{saved.offsets, stack.heads, 1};
-  for (size_t i = stack.blocks.size(); i-- > 0;) {
-    const FrozenBlock& block = stack.blocks[i];
-    const SavedBlock& kept = saved.blocks[i];
-    shape.scale = block.attention_scale;
-    const auto d_inner =
-        activation_backward(stack.activation, kept.inner, block.proj->backward(stream.input()));
-    norm_backward(stack, block.ln_2, kept.ln_2, block.fc->backward(d_inner), stream);
-    auto d_mixed = block.out->backward(stream.input());
-    if (saved.rows.defined() && i + 1 == stack.blocks.size()) {
-      d_mixed = spread(d_mixed, saved.rows, tokens);
-      stream = StreamGradient(spread(stream.d_x, saved.rows, tokens), stack.compute);
-    }
-    const auto d_qkv = attention_backward(kept.qkv, shape, kept.mixed, kept.log_sums, d_mixed);
-    norm_backward(stack, block.ln_1, kept.ln_1, block.qkv->backward(d_qkv), stream);
+// One block: `stream` becomes the gradient of the block's input.
+void block_backward(const Saved& saved, size_t i, StreamGradient& stream) {
+  const Pass& pass = saved.pass;
+  const FrozenStack& stack = *pass.stack;
+  const FrozenBlock& block = stack.blocks[i];
+  const SavedBlock& kept = saved.blocks[i];
+  const torch::Tensor tokens = pass.cuts(i) ? pass.rows : torch::Tensor();
+  const auto d_inner =
+      activation_backward(stack.activation, kept.inner, block.proj->backward(stream.input()));
+  norm_backward(stack, {block.ln_2, kept.ln_2, pass.dropout.after_attention(i), tokens},
+                block.fc->backward(d_inner), stream);
+  auto d_mixed = block.out->backward(stream.input());
+  if (pass.cuts(i)) {
+    const int64_t total = pass.offsets.back();
+    d_mixed = spread(d_mixed, pass.rows, total);
+    stream = StreamGradient(spread(stream.d_x, pass.rows, total), stack.compute,
+                            pass.dropout.residual > 0);
   }
+  const auto d_qkv =
+      attention_backward(kept.qkv, pass.attention(i), kept.mixed, kept.log_sums, d_mixed);
+  // Nothing reads the first block's input through a product.
+  const Dropout next = i > 0 ? pass.dropout.after_feed_forward(i - 1) : Dropout{};
+  norm_backward(stack, {block.ln_1, kept.ln_1, next, {}}, block.qkv->backward(d_qkv), stream);
+}
+
+torch::Tensor run_backward(const Saved& saved, const torch::Tensor& d_hidden) {
+  const Pass& pass = saved.pass;
+  const FrozenStack& stack = *pass.stack;
+  const size_t blocks = stack.blocks.size();
+  StreamGradient stream(torch::zeros_like(d_hidden), stack.compute, pass.dropout.residual > 0);
+  const Dropout last = blocks > 0 ? pass.dropout.after_feed_forward(blocks - 1) : Dropout{};
+  norm_backward(stack, {stack.ln_f, saved.ln_f, last, blocks > 0 ? pass.rows : torch::Tensor()},
+                d_hidden, stream);
+  for (size_t i = blocks; i-- > 0;) block_backward(saved, i, stream);
+  drop_rows(pass.dropout.of_embedding(), stream.d_x);
   return stream.d_x;
 }
 
@@ -178,7 +250,7 @@ class FrozenHidden : public torch::autograd::Function<FrozenHidden> {
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
                                const c10::intrusive_ptr<Saved>& saved) {
     context->saved_data["saved"] = torch::IValue::make_capsule(saved);
-    return run_forward(*saved->stack, saved->offsets, saved->rows, x.clone(), saved.get());
+    return run_forward(saved->pass, x.clone(), saved.get());
   }
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
     const auto capsule = context->saved_data["saved"].toCapsule();
@@ -190,15 +262,15 @@ class FrozenHidden : public torch::autograd::Function<FrozenHidden> {
 }  // namespace
 
 torch::Tensor frozen_hidden(const std::shared_ptr<const FrozenStack>& stack, const torch::Tensor& x,
-                            const std::vector<int64_t>& offsets, const torch::Tensor& rows) {
+                            const std::vector<int64_t>& offsets, const torch::Tensor& rows,
+                            const PassDropout& dropout) {
+  Pass pass{stack, offsets, rows.defined() ? rows.contiguous() : rows, dropout};
   if (!torch::GradMode::is_enabled() || !x.requires_grad()) {
     const torch::NoGradGuard no_grad;
-    return run_forward(*stack, offsets, rows, x.detach().clone(), nullptr);
+    return run_forward(pass, x.detach().clone(), nullptr);
   }
   auto saved = c10::make_intrusive<Saved>();
-  saved->stack = stack;
-  saved->offsets = offsets;
-  saved->rows = rows;
+  saved->pass = std::move(pass);
   saved->blocks.resize(stack->blocks.size());
   return FrozenHidden::apply(x, saved);
 }

@@ -37,8 +37,10 @@ struct FrozenStack {
 
 /// x [T, D] float (embeddings plus positions) -> final hidden states [T, D] float, after the last
 /// norm; of the tokens `rows` [R] int64 only where defined, [R, D]. The residual stream is fp32
-/// throughout; inputs of products are `stack.compute`.
+/// throughout; inputs of products are `stack.compute`. Drops what the ordinary graph drops under
+/// the same `dropout`.
 torch::Tensor frozen_hidden(const std::shared_ptr<const FrozenStack>& stack, const torch::Tensor& x,
-                            const std::vector<int64_t>& offsets, const torch::Tensor& rows = {});
+                            const std::vector<int64_t>& offsets, const torch::Tensor& rows = {},
+                            const PassDropout& dropout = {});
 
 }  // namespace kindred::lm

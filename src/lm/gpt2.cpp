@@ -1,6 +1,7 @@
 #include "lm/gpt2.h"
 
 #include <functional>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -159,48 +160,61 @@ torch::Tensor Gpt2::product(const Linear& linear, const torch::Tensor& x) const 
   return torch::addmm(linear.bias.to(compute_), input, linear.weight.to(compute_));
 }
 
-torch::Tensor Gpt2::drop(const torch::Tensor& x, double probability) const {
-  return is_training() && probability > 0 ? torch::dropout(x, probability, true) : x;
+PassDropout Gpt2::draw_dropout() const {
+  PassDropout dropout;
+  if (!is_training()) return dropout;
+  dropout.embedding = static_cast<float>(config_.embd_pdrop);
+  dropout.attention = static_cast<float>(config_.attn_pdrop);
+  dropout.residual = static_cast<float>(config_.resid_pdrop);
+  if (dropout.embedding + dropout.attention + dropout.residual > 0) {
+    dropout.seed = static_cast<uint64_t>(
+        torch::randint(std::numeric_limits<int64_t>::max(), {1}, torch::kInt64).item<int64_t>());
+  }
+  return dropout;
 }
 
-torch::Tensor Gpt2::block_forward(size_t layer, const torch::Tensor& x,
-                                  const Attend& attend) const {
+torch::Tensor Gpt2::block_forward(size_t layer, const torch::Tensor& x, const Attend& attend,
+                                  const PassDropout& dropout) const {
   const Block& block = blocks_[layer];
   const auto qkv = product(block.qkv, norm(x, block.ln_1));
   const auto out = product(block.out, attend(qkv, block.attention_scale, layer));
-  const auto middle = x + drop(out.to(torch::kFloat), config_.resid_pdrop);
+  const auto middle = x + dropped(out.to(torch::kFloat), dropout.after_attention(layer));
   const auto inner = activate(config_.activation, product(block.fc, norm(middle, block.ln_2)));
-  return middle + drop(product(block.proj, inner).to(torch::kFloat), config_.resid_pdrop);
+  return middle +
+         dropped(product(block.proj, inner).to(torch::kFloat), dropout.after_feed_forward(layer));
 }
 
-Gpt2::Attend Gpt2::packed_attend(const std::vector<int64_t>& offsets) const {
-  const double dropout = is_training() ? config_.attn_pdrop : 0;
-  const AttentionShape shape{offsets, config_.n_head, 1};
-  return [shape, dropout](const torch::Tensor& qkv, double scale, size_t) {
-    AttentionShape scaled = shape;
-    scaled.scale = scale;
-    return dropout > 0 ? attention_plain(qkv, scaled, dropout) : attention(qkv, scaled);
+Gpt2::Attend Gpt2::packed_attend(const std::vector<int64_t>& offsets,
+                                 const PassDropout& dropout) const {
+  const AttentionShape shape{offsets, config_.n_head, 1, {}};
+  return [shape, dropout](const torch::Tensor& qkv, double scale, size_t layer) {
+    AttentionShape of_layer = shape;
+    of_layer.scale = scale;
+    of_layer.dropout = dropout.of_attention(layer);
+    return attention(qkv, of_layer);
   };
 }
 
 torch::Tensor Gpt2::hidden(const Packed& input, const torch::Tensor& rows) {
   check_packed(input, config_.n_embd, config_.n_positions);
+  const PassDropout dropout = draw_dropout();
   auto x = start(input.embeddings, positions_of(input.offsets));
-  // Dropout and trainable weights take the ordinary graph; a frozen model in use its own.
-  if (frozen_ != nullptr && !is_training()) return frozen_hidden(frozen_, x, input.offsets, rows);
-  x = drop(x, config_.embd_pdrop);
-  const Attend attend = packed_attend(input.offsets);
-  for (size_t i = 0; i < blocks_.size(); ++i) x = block_forward(i, x, attend);
+  // Trainable weights take the ordinary graph, a frozen model its own.
+  if (frozen_ != nullptr) return frozen_hidden(frozen_, x, input.offsets, rows, dropout);
+  x = dropped(x, dropout.of_embedding());
+  const Attend attend = packed_attend(input.offsets, dropout);
+  for (size_t i = 0; i < blocks_.size(); ++i) x = block_forward(i, x, attend, dropout);
   return norm(rows.defined() ? x.index_select(0, rows) : x, ln_f_);
 }
 
 std::vector<torch::Tensor> Gpt2::hidden_layers(const Packed& input) {
   check_packed(input, config_.n_embd, config_.n_positions);
+  const PassDropout dropout = draw_dropout();
   std::vector<torch::Tensor> layers = {
-      drop(start(input.embeddings, positions_of(input.offsets)), config_.embd_pdrop)};
-  const Attend attend = packed_attend(input.offsets);
+      dropped(start(input.embeddings, positions_of(input.offsets)), dropout.of_embedding())};
+  const Attend attend = packed_attend(input.offsets, dropout);
   for (size_t i = 0; i < blocks_.size(); ++i) {
-    layers.push_back(block_forward(i, layers.back(), attend));
+    layers.push_back(block_forward(i, layers.back(), attend, dropout));
   }
   layers.back() = norm(layers.back(), ln_f_);
   return layers;

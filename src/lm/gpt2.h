@@ -59,14 +59,17 @@ class Gpt2 : public CausalLM {
   };
   using Attend = std::function<torch::Tensor(const torch::Tensor& qkv, double scale, size_t layer)>;
 
+  /// The dropout of the next pass: a seed from ATen's generator while training, else none.
+  PassDropout draw_dropout() const;
+
   void prepare_frozen();
   torch::Tensor start(const torch::Tensor& embeddings, const torch::Tensor& positions) const;
   torch::Tensor norm(const torch::Tensor& x, const NormWeights& weights) const;
   torch::Tensor product(const Linear& linear, const torch::Tensor& x) const;
-  torch::Tensor drop(const torch::Tensor& x, double probability) const;
   /// One block of the ordinary graph; `attend` mixes tokens.
-  torch::Tensor block_forward(size_t layer, const torch::Tensor& x, const Attend& attend) const;
-  Attend packed_attend(const std::vector<int64_t>& offsets) const;
+  torch::Tensor block_forward(size_t layer, const torch::Tensor& x, const Attend& attend,
+                              const PassDropout& dropout = {}) const;
+  Attend packed_attend(const std::vector<int64_t>& offsets, const PassDropout& dropout) const;
   const torch::Tensor& head() const { return head_.defined() ? head_ : wte_; }
 
   Gpt2Config config_;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "lm/dropout.h"
 #include "lm/simd.h"
 
 namespace kindred::lm::kernels {
@@ -21,6 +22,8 @@ struct AttentionHead {
   int64_t q_stride, kv_stride;      ///< elements between rows
   int64_t queries, keys, head_dim;  ///< keys >= queries
   float scale;
+  Dropout dropout = {};  ///< of the probabilities of its rows first_row + i row_step
+  uint64_t first_row = 0, row_step = 1;
 };
 
 /// out [queries, d] (row stride `out_stride`) and, when not null, log_sums[i * log_stride] = the
@@ -42,6 +45,20 @@ struct AttentionGradient {
 template <class E>
 void attention_backward(const AttentionHead<E>& head, const AttentionGradient<E>& gradient);
 
+/// x [columns] times the mask of its row.
+void drop_row(const Dropout& dropout, uint64_t row, int64_t columns, float* x);
+
+/// The dropout of consecutive rows: row r of a call is row tokens[r] of the mask, or first + r.
+struct RowsDropout {
+  Dropout dropout = {};
+  const int64_t* tokens = nullptr;
+  int64_t first = 0;
+
+  uint64_t row(int64_t r) const {
+    return static_cast<uint64_t>(tokens != nullptr ? tokens[r] : first + r);
+  }
+};
+
 /// A layer norm's fixed part.
 struct Norm {
   const float *weight, *bias;
@@ -49,15 +66,23 @@ struct Norm {
   float epsilon;
 };
 
-/// For `rows` rows: x += added (when not null), then normalised = (x - mean) rstd (kept for the
-/// backward pass when not null), y = normalised weight + bias.
+/// What half a block adds to the stream, or its gradient, and the dropout it goes through.
+template <class E>
+struct Branch {
+  E* data;
+  RowsDropout dropout = {};
+};
+
+/// For `rows` rows: x += added (when not null) times its mask, then normalised = (x - mean) rstd
+/// (kept for the backward pass when not null), y = normalised weight + bias.
 template <class E, class Y>
-void add_norm_forward(const Norm& norm, int64_t rows, const E* added, float* x, E* normalised,
-                      float* rstd, Y* y);
-/// d_x += the norm's gradient given d_y; `d_copy` (when not null) receives the new d_x as E.
+void add_norm_forward(const Norm& norm, int64_t rows, const Branch<const E>& added, float* x,
+                      E* normalised, float* rstd, Y* y);
+/// d_x += the norm's gradient given d_y; `d_added` (when not null) receives the new d_x times its
+/// mask as E.
 template <class E, class Y>
 void norm_backward(const Norm& norm, int64_t rows, const Y* d_y, const E* normalised,
-                   const float* rstd, float* d_x, E* d_copy);
+                   const float* rstd, float* d_x, const Branch<E>& d_added);
 
 /// y = gelu(x) with the tanh form: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
 template <class E>

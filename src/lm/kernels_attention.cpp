@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "lm/kernels.h"
+#include "lm/kernels_dropout.h"
 
 namespace kindred::lm::kernels {
 namespace {
@@ -140,6 +141,23 @@ KINDRED_INLINE float exponentiate(float* row, int64_t limit, int64_t end, float&
   return simd::sum(total);
 }
 
+// The mask of query i of a head.
+template <class E>
+KINDRED_INLINE RowMask mask_row(const AttentionHead<E>& head, int64_t i) {
+  return {head.dropout, head.first_row + static_cast<uint64_t>(i) * head.row_step};
+}
+
+// row [0, round_up(limit)) times the mask of query i.
+template <class E>
+KINDRED_INLINE void drop_probabilities(const AttentionHead<E>& head, int64_t i, int64_t limit,
+                                       float* row) {
+  if (!head.dropout.active()) return;
+  const RowMask mask = mask_row(head, i);
+  for (int64_t c = 0; c < limit; c += kLanes) {
+    simd::store(row + c, simd::load(row + c) * mask_of(mask, c));
+  }
+}
+
 template <class E>
 KINDRED_INLINE float row_product(const E* a, const float* b, int64_t n) {
   F total = {};
@@ -170,6 +188,7 @@ KINDRED_INLINE void forward_few(const AttentionHead<E>& head, E* out, int64_t ou
     }
     float maximum;
     const float sum = exponentiate(scores, limit, limit, maximum);
+    drop_probabilities(head, i, limit, scores);
     fill(mixed, 0, d_width, 0);
     for (int64_t k = 0; k < limit; ++k) {
       const E* value = head.v + k * head.kv_stride;
@@ -209,7 +228,9 @@ KINDRED_INLINE void forward_body(const AttentionHead<E>& head, E* out, int64_t o
     float factors[kQueryBlock];
     for (int64_t r = 0; r < rows; ++r) {
       float maximum;
-      const float sum = exponentiate(scores + r * k_width, past + begin + r + 1, seen, maximum);
+      const int64_t limit = past + begin + r + 1;
+      const float sum = exponentiate(scores + r * k_width, limit, seen, maximum);
+      drop_probabilities(head, begin + r, limit, scores + r * k_width);
       factors[r] = 1.0f / sum;
       if (log_sums != nullptr) {
         log_sums[(begin + r) * log_stride] = maximum + __builtin_logf(sum);
@@ -252,14 +273,27 @@ struct BackwardScratch {
   }
 };
 
-// weights = softmax from scores and the saved log sums; d_weights becomes the scores' gradient.
+// What the gradient of one row of scores needs beside them.
+struct RowGradient {
+  float scale, log_sum, delta;
+  const RowMask* mask;  // null: nothing is dropped
+};
+
+// weights = softmax from scores and the saved log sums, less what was dropped; d_weights becomes
+// the scores' gradient.
 KINDRED_INLINE void score_gradient(float* weights, float* d_weights, int64_t limit, int64_t end,
-                                   float scale, float log_sum, float delta) {
+                                   const RowGradient& row) {
   const int64_t width = round_up(limit);
   for (int64_t c = 0; c < width; c += kLanes) {
-    const F p = simd::exp(simd::load(weights + c) * scale - log_sum);
-    simd::store(weights + c, p);
-    simd::store(d_weights + c, p * (simd::load(d_weights + c) - delta) * scale);
+    const F p = simd::exp(simd::load(weights + c) * row.scale - row.log_sum);
+    F kept = p, d_p = simd::load(d_weights + c);
+    if (row.mask != nullptr) {
+      const F mask = mask_of(*row.mask, c);
+      kept = p * mask;
+      d_p = d_p * mask;
+    }
+    simd::store(weights + c, kept);
+    simd::store(d_weights + c, p * (d_p - row.delta) * row.scale);
   }
   fill(weights, limit, std::max(width, end), 0.0f);
   fill(d_weights, limit, std::max(width, end), 0.0f);
@@ -279,8 +313,10 @@ KINDRED_INLINE void backward_block(const AttentionHead<E>& head, const Attention
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t row = begin + r;
     const float delta = row_product(to.out + row * to.out_stride, s.d_out + r * s.d_width, d);
-    score_gradient(s.weights + r * s.width, s.d_weights + r * s.width, row + 1, seen, head.scale,
-                   to.log_sums[row * to.log_stride], delta);
+    const RowMask mask = mask_row(head, row);
+    score_gradient(s.weights + r * s.width, s.d_weights + r * s.width, row + 1, seen,
+                   {head.scale, to.log_sums[row * to.log_stride], delta,
+                    head.dropout.active() ? &mask : nullptr});
   }
   product<Wide, false>(rows, s.d_width, seen, {s.d_weights, s.width, 1}, s.keys, s.d_width,
                        s.d_queries, s.d_width);

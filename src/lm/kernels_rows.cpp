@@ -1,6 +1,7 @@
 #include <atomic>
 
 #include "lm/kernels.h"
+#include "lm/kernels_dropout.h"
 
 namespace kindred::lm::kernels {
 namespace {
@@ -54,18 +55,35 @@ KINDRED_INLINE Moments moments(const float* x, int64_t n, float epsilon) {
   return {mean, 1.0f / __builtin_sqrtf(variance + epsilon)};
 }
 
+KINDRED_INLINE void drop_row_body(const Dropout& dropout, uint64_t row, int64_t n, float* x) {
+  const RowMask mask(dropout, row);
+  for (int64_t i = 0; i < n; i += kLanes) {
+    const int64_t lanes = n - i < kLanes ? n - i : kLanes;
+    put(x + i, get(x + i, lanes) * mask_of(mask, i), lanes);
+  }
+}
+
+// x [n] += added, through the dropout of row r of a call.
+template <class E>
+KINDRED_INLINE void add_branch(const Branch<const E>& added, int64_t r, int64_t n, float* x) {
+  const E* values = added.data + r * n;
+  const bool drops = added.dropout.dropout.active();
+  const RowMask mask(added.dropout.dropout, drops ? added.dropout.row(r) : 0);
+  for (int64_t i = 0; i < n; i += kLanes) {
+    const int64_t lanes = n - i < kLanes ? n - i : kLanes;
+    F value = get(values + i, lanes);
+    if (drops) value *= mask_of(mask, i);
+    put(x + i, get(x + i, lanes) + value, lanes);
+  }
+}
+
 template <class E, class Y>
-KINDRED_INLINE void add_norm_body(const Norm& norm, int64_t rows, const E* added, float* x,
-                                  E* normalised, float* rstd, Y* y) {
+KINDRED_INLINE void add_norm_body(const Norm& norm, int64_t rows, const Branch<const E>& added,
+                                  float* x, E* normalised, float* rstd, Y* y) {
   const int64_t n = norm.columns;
   for (int64_t r = 0; r < rows; ++r) {
     float* row = x + r * n;
-    if (added != nullptr) {
-      for (int64_t i = 0; i < n; i += kLanes) {
-        const int64_t lanes = n - i < kLanes ? n - i : kLanes;
-        put(row + i, get(row + i, lanes) + get(added + r * n + i, lanes), lanes);
-      }
-    }
+    if (added.data != nullptr) add_branch(added, r, n, row);
     const Moments at = moments(row, n, norm.epsilon);
     if (rstd != nullptr) rstd[r] = at.rstd;
     for (int64_t i = 0; i < n; i += kLanes) {
@@ -81,10 +99,12 @@ KINDRED_INLINE void add_norm_body(const Norm& norm, int64_t rows, const E* added
 template <class E, class Y>
 KINDRED_INLINE void norm_backward_body(const Norm& norm, int64_t rows, const Y* d_y,
                                        const E* normalised, const float* rstd, float* d_x,
-                                       E* d_copy) {
+                                       const Branch<E>& d_added) {
   const int64_t n = norm.columns;
   const float inverse = 1.0f / static_cast<float>(n);
+  const bool drops = d_added.data != nullptr && d_added.dropout.dropout.active();
   for (int64_t r = 0; r < rows; ++r) {
+    const RowMask mask(d_added.dropout.dropout, drops ? d_added.dropout.row(r) : 0);
     const Y* gradient = d_y + r * n;
     const E* unit = normalised + r * n;
     F total = {}, aligned = {};
@@ -101,7 +121,9 @@ KINDRED_INLINE void norm_backward_body(const Norm& norm, int64_t rows, const Y* 
       const F sum =
           get(d_x + r * n + i, lanes) + (g - mean - get(unit + i, lanes) * along) * rstd[r];
       put(d_x + r * n + i, sum, lanes);
-      if (d_copy != nullptr) put(d_copy + r * n + i, sum, lanes);
+      if (d_added.data != nullptr) {
+        put(d_added.data + r * n + i, drops ? sum * mask_of(mask, i) : sum, lanes);
+      }
     }
   }
 }
@@ -184,13 +206,13 @@ KINDRED_INLINE void scale_add_body(int64_t n, float scale, const E* added, float
 #define KINDRED_COMMA ,
 
 KINDRED_TWICE(class E KINDRED_COMMA class Y, void, add_norm, add_norm_body,
-              (const Norm& norm, int64_t rows, const E* added, float* x, E* normalised, float* rstd,
-               Y* y),
+              (const Norm& norm, int64_t rows, const Branch<const E>& added, float* x,
+               E* normalised, float* rstd, Y* y),
               (norm, rows, added, x, normalised, rstd, y))
 KINDRED_TWICE(class E KINDRED_COMMA class Y, void, norm_back, norm_backward_body,
               (const Norm& norm, int64_t rows, const Y* d_y, const E* normalised, const float* rstd,
-               float* d_x, E* d_copy),
-              (norm, rows, d_y, normalised, rstd, d_x, d_copy))
+               float* d_x, const Branch<E>& d_added),
+              (norm, rows, d_y, normalised, rstd, d_x, d_added))
 KINDRED_TWICE(class E, void, gelu_forward, gelu_forward_body, (int64_t n, const E* x, E* y),
               (n, x, y))
 KINDRED_TWICE(class E, void, gelu_backward, gelu_backward_body,
@@ -209,18 +231,31 @@ void allow_avx512(bool allowed) {
   avx512_flag().store(allowed);
 }
 
+namespace {
+void drop_row_any(const Dropout& dropout, uint64_t row, int64_t n, float* x) {
+  drop_row_body(dropout, row, n, x);
+}
+KINDRED_AVX512 void drop_row_avx512(const Dropout& dropout, uint64_t row, int64_t n, float* x) {
+  drop_row_body(dropout, row, n, x);
+}
+}  // namespace
+
+void drop_row(const Dropout& dropout, uint64_t row, int64_t columns, float* x) {
+  if (dropout.active()) (use_avx512() ? drop_row_avx512 : drop_row_any)(dropout, row, columns, x);
+}
+
 template <class E, class Y>
-void add_norm_forward(const Norm& norm, int64_t rows, const E* added, float* x, E* normalised,
-                      float* rstd, Y* y) {
+void add_norm_forward(const Norm& norm, int64_t rows, const Branch<const E>& added, float* x,
+                      E* normalised, float* rstd, Y* y) {
   (use_avx512() ? add_norm_avx512<E, Y> : add_norm_any<E, Y>)(norm, rows, added, x, normalised,
                                                               rstd, y);
 }
 
 template <class E, class Y>
 void norm_backward(const Norm& norm, int64_t rows, const Y* d_y, const E* normalised,
-                   const float* rstd, float* d_x, E* d_copy) {
+                   const float* rstd, float* d_x, const Branch<E>& d_added) {
   (use_avx512() ? norm_back_avx512<E, Y> : norm_back_any<E, Y>)(norm, rows, d_y, normalised, rstd,
-                                                                d_x, d_copy);
+                                                                d_x, d_added);
 }
 
 template <class E>
@@ -244,17 +279,20 @@ void scale_add(int64_t n, float scale, const E* added, float* total) {
 }
 
 using simd::Brain;
-#define KINDRED_INSTANTIATE(E)                                                            \
-  template void gelu_tanh_forward(int64_t, const E*, E*);                                 \
-  template void gelu_tanh_backward(int64_t, const E*, const E*, E*);                      \
-  template float extend_softmax(RunningSoftmax&, int64_t, E*);                            \
-  template void scale_add(int64_t, float, const E*, float*);                              \
-  template void add_norm_forward(const Norm&, int64_t, const E*, float*, E*, float*, E*); \
-  template void norm_backward(const Norm&, int64_t, const E*, const E*, const float*, float*, E*)
+#define KINDRED_INSTANTIATE(E)                                                                     \
+  template void gelu_tanh_forward(int64_t, const E*, E*);                                          \
+  template void gelu_tanh_backward(int64_t, const E*, const E*, E*);                               \
+  template float extend_softmax(RunningSoftmax&, int64_t, E*);                                     \
+  template void scale_add(int64_t, float, const E*, float*);                                       \
+  template void add_norm_forward(const Norm&, int64_t, const Branch<const E>&, float*, E*, float*, \
+                                 E*);                                                              \
+  template void norm_backward(const Norm&, int64_t, const E*, const E*, const float*, float*,      \
+                              const Branch<E>&)
 KINDRED_INSTANTIATE(float);
 KINDRED_INSTANTIATE(Brain);
-template void add_norm_forward(const Norm&, int64_t, const Brain*, float*, Brain*, float*, float*);
+template void add_norm_forward(const Norm&, int64_t, const Branch<const Brain>&, float*, Brain*,
+                               float*, float*);
 template void norm_backward(const Norm&, int64_t, const float*, const Brain*, const float*, float*,
-                            Brain*);
+                            const Branch<Brain>&);
 
 }  // namespace kindred::lm::kernels

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "lm/element.h"
+#include "lm/frozen_linear.h"
 #include "lm/kernels.h"
 
 namespace kindred::lm {
@@ -15,8 +16,8 @@ using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
 // Scores that exist at once: as many rows as reuse the weights well, as many words as keep a block
-// (4 to 8 MiB) near the processor's caches.
-constexpr int64_t kRows = 512, kWords = 4096;
+// (2 to 4 MiB) near the processor's caches.
+constexpr int64_t kRows = 512, kWords = 2048;
 
 torch::Tensor target_scores(const torch::Tensor& x, const torch::Tensor& weight,
                             const torch::Tensor& targets) {
@@ -61,7 +62,7 @@ class OnlineLoss {
 
  private:
   void take(const torch::Tensor& words) {
-    auto scores = at::mm(x_, words.t());
+    auto scores = product_transposed(x_, words);
     const int64_t n = words.size(0), d = x_.size(1), rows = x_.size(0);
     std::vector<float> factors(states_.size());
     with_element(scores.scalar_type(), [&](auto type) {
@@ -74,7 +75,7 @@ class OnlineLoss {
       });
     });
     if (!expected_.defined()) return;
-    const auto added = at::mm(scores, words);
+    const auto added = product_transposed(scores, words.t());
     with_element(added.scalar_type(), [&](auto type) {
       const auto* data = data_of(added, type);
       float* total = expected_.data_ptr<float>();

@@ -111,9 +111,7 @@ torch::Tensor embeddings(const PromptBatch& batch, lm::CausalLM& backbone,
 
 torch::Tensor read_hidden(const PromptBatch& batch, lm::CausalLM& backbone,
                           std::span<const SlotVectors> vectors) {
-  const torch::Tensor hidden =
-      backbone.hidden({embeddings(batch, backbone, vectors), batch.offsets});
-  return hidden.index_select(0, batch.read);
+  return backbone.hidden({embeddings(batch, backbone, vectors), batch.offsets}, batch.read);
 }
 
 std::vector<int64_t> ExtendedVocabulary::ids(const PackedPrompts& prompts) const {

@@ -74,6 +74,62 @@ TEST(Frozen, EqualsTheOrdinaryGraphInFp32) {
   }
 }
 
+// Both forms in training mode from the same state of the generator.
+Result run_training(CausalLM& model, const torch::Tensor& values,
+                    const std::vector<int64_t>& offsets, const torch::Tensor& rows,
+                    const torch::Tensor& targets) {
+  model.train();
+  torch::manual_seed(17);
+  const auto x = values.clone().requires_grad_(true);
+  const auto hidden = model.hidden({x, offsets}, rows);
+  const auto loss = model.cross_entropy_sum(hidden, targets) / targets.size(0);
+  loss.backward();
+  model.eval();
+  return {hidden.detach(), x.grad(), loss.item<double>()};
+}
+
+TEST(Frozen, DropsTheSameAsTheOrdinaryGraph) {
+  // Each of the three dropouts alone, then all; all rows read, then some of them.
+  const double shares[][3] = {{0.3, 0, 0}, {0, 0.3, 0}, {0, 0, 0.3}, {0.1, 0.2, 0.3}};
+  for (const auto& share : shares) {
+    Json config = kSmall;
+    config["embd_pdrop"] = share[0];
+    config["attn_pdrop"] = share[1];
+    config["resid_pdrop"] = share[2];
+    auto [trainable, frozen] = models(config, "fp32");
+    const auto x = torch::randn({70, 48});
+    const std::vector<int64_t> offsets{0, 9, 10, 70};
+    for (const auto& rows : {torch::arange(70), torch::tensor({8, 9, 33, 69})}) {
+      const auto targets = torch::randint(301, {rows.size(0)}, torch::kInt64);
+      const Result want = run_training(*trainable, x, offsets, rows, targets);
+      const Result got = run_training(*frozen, x, offsets, rows, targets);
+      EXPECT_TRUE(torch::allclose(got.hidden, want.hidden, 1e-4, 1e-5)) << share[0];
+      EXPECT_TRUE(torch::allclose(got.gradient, want.gradient, 1e-4, 1e-6)) << share[1];
+      const Result without = run(*frozen, x, offsets, torch::zeros({70}, torch::kInt64));
+      EXPECT_GT(relative(got.hidden, without.hidden.index_select(0, rows)), 0.05)
+          << "nothing was dropped";
+    }
+  }
+}
+
+TEST(Frozen, DropsAnewInEveryPassAndTheSameFromTheSameState) {
+  auto [trainable, frozen] = models(kSmall, "fp32");
+  const torch::NoGradGuard no_grad;
+  const Packed input{torch::randn({30, 48}), {0, 13, 30}};
+  frozen->train();
+  torch::manual_seed(1);
+  const auto first = frozen->hidden(input), second = frozen->hidden(input);
+  torch::manual_seed(1);
+  const auto again = frozen->hidden(input);
+  EXPECT_TRUE(torch::equal(first, again));
+  EXPECT_GT(relative(second, first), 0.05);
+  const int threads = torch::get_num_threads();
+  torch::set_num_threads(1);
+  torch::manual_seed(1);
+  EXPECT_TRUE(torch::allclose(frozen->hidden(input), first, 1e-5, 1e-6));
+  torch::set_num_threads(threads);
+}
+
 TEST(Frozen, Bf16IsWithinItsRoundingOfFp32) {
   auto [trainable, frozen] = models(kSmall, "bf16");
   const auto x = torch::randn({70, 48});

@@ -33,8 +33,9 @@ struct AttentionCase {
 };
 
 // Values and gradients of the packed form and of the plain form in fp64.
-void compare_attention(const AttentionCase& c, torch::ScalarType type, double tolerance) {
-  AttentionShape shape{{0}, c.heads, 1.0 / std::sqrt(static_cast<double>(c.head_dim))};
+void compare_attention(const AttentionCase& c, torch::ScalarType type, double tolerance,
+                       const Dropout& dropout = {}) {
+  AttentionShape shape{{0}, c.heads, 1.0 / std::sqrt(static_cast<double>(c.head_dim)), dropout};
   for (const int64_t n : c.lengths) shape.offsets.push_back(shape.offsets.back() + n);
   const int64_t tokens = shape.offsets.back(), d = c.heads * c.head_dim;
   auto qkv = torch::randn({tokens, 3 * d}).to(type).requires_grad_(true);
@@ -61,6 +62,38 @@ TEST_P(Kernels, AttentionEqualsThePlainForm) {
 TEST_P(Kernels, AttentionInBrainFloatIsWithinItsRounding) {
   // Outputs near 1 are stored with 8 bits, gradients near 4 too.
   compare_attention({{9, 24, 70}, 2, 64}, torch::kBFloat16, 0.06);
+}
+
+TEST_P(Kernels, AttentionDropsTheSameAsThePlainForm) {
+  compare_attention({{2, 1, 40, 17, 0, 33}, 3, 24}, torch::kFloat, 5e-5, {7, 0.3f});
+  compare_attention({{130}, 2, 64}, torch::kFloat, 5e-5, {8, 0.1f});
+}
+
+TEST_P(Kernels, DropoutKeepsItsShareAndScale) {
+  const int64_t rows = 400, columns = 333;
+  const auto mask = [&](const Dropout& dropout) {
+    return dropped(torch::ones({rows, columns}), dropout);
+  };
+  const auto first = mask({11, 0.25f}), again = mask({11, 0.25f}), other = mask({12, 0.25f});
+  EXPECT_TRUE(torch::equal(first, again));
+  const auto kept = first.gt(0).to(torch::kDouble), kept_other = other.gt(0).to(torch::kDouble);
+  EXPECT_TRUE(torch::allclose(first, kept.to(torch::kFloat) / 0.75f));
+  // Shares within five standard errors, of all elements and of each row and column.
+  const auto near = [](const torch::Tensor& share, double p, double n) {
+    return (share - p).abs().max().item<double>() < 5 * std::sqrt(p * (1 - p) / n);
+  };
+  EXPECT_TRUE(near(kept.mean(), 0.75, rows * columns));
+  EXPECT_TRUE(near(kept.mean(0), 0.75, rows));
+  EXPECT_TRUE(near(kept.mean(1), 0.75, columns));
+  // Neighbours in a row, in a column and under another key agree as often as chance has it.
+  const double agree = 0.75 * 0.75 + 0.25 * 0.25;
+  const auto same = [](const torch::Tensor& a, const torch::Tensor& b) {
+    return a.eq(b).to(torch::kDouble).mean();
+  };
+  EXPECT_TRUE(near(same(kept.narrow(0, 1, rows - 1), kept.narrow(0, 0, rows - 1)), agree, 1.3e5));
+  EXPECT_TRUE(
+      near(same(kept.narrow(1, 1, columns - 1), kept.narrow(1, 0, columns - 1)), agree, 1.3e5));
+  EXPECT_TRUE(near(same(kept, kept_other), agree, 1.3e5));
 }
 
 TEST_P(Kernels, AttentionSurvivesLargeScores) {
@@ -99,10 +132,12 @@ TEST_P(Kernels, NormAddsAndNormalisesWithItsGradient) {
   auto stream = x.clone(), unit = torch::empty({rows, d}), y = torch::empty({rows, d});
   auto rstd = torch::empty({rows}), d_x = torch::ones({rows, d}), copy = torch::empty({rows, d});
   const kernels::Norm norm{weight.data_ptr<float>(), bias.data_ptr<float>(), d, 1e-5f};
-  kernels::add_norm_forward(norm, rows, added.data_ptr<float>(), stream.data_ptr<float>(),
-                            unit.data_ptr<float>(), rstd.data_ptr<float>(), y.data_ptr<float>());
+  const kernels::Branch<const float> branch{added.data_ptr<float>()};
+  kernels::add_norm_forward(norm, rows, branch, stream.data_ptr<float>(), unit.data_ptr<float>(),
+                            rstd.data_ptr<float>(), y.data_ptr<float>());
   kernels::norm_backward(norm, rows, d_y.data_ptr<float>(), unit.data_ptr<float>(),
-                         rstd.data_ptr<float>(), d_x.data_ptr<float>(), copy.data_ptr<float>());
+                         rstd.data_ptr<float>(), d_x.data_ptr<float>(),
+                         kernels::Branch<float>{copy.data_ptr<float>()});
   auto exact = (x + added).to(torch::kDouble).requires_grad_(true);
   const auto want =
       torch::layer_norm(exact, {d}, weight.to(torch::kDouble), bias.to(torch::kDouble));
