@@ -6,21 +6,33 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 TORCH_VERSION=2.13.0
 
+# pip's default index has no +cpu version (a plain `torch` there would bring gigabytes of CUDA); uv
+# knows the index that has.
+install_torch() {
+  local log; log="$(mktemp)"
+  .venv/bin/pip install -q --disable-pip-version-check "torch==$TORCH_VERSION+cpu" >"$log" 2>&1 && rm "$log" && return
+  say "pip's indexes have no torch==$TORCH_VERSION+cpu; asking PyTorch's own through uv"
+  if ! .venv/bin/pip install -q --disable-pip-version-check uv >>"$log" 2>&1 ||
+     ! .venv/bin/uv pip install -q --python .venv/bin/python --torch-backend=cpu "torch==$TORCH_VERSION" >>"$log" 2>&1; then
+    tail -20 "$log" >&2
+    die "LibTorch $TORCH_VERSION (CPU) could not be installed: neither pip's indexes nor PyTorch's
+       own gave it, see above. With a LibTorch folder at hand:
+       KINDRED_TORCH=/path/to/libtorch bash scripts/setup.sh"
+  fi
+  rm "$log"
+}
+
 need_packages "${BUILD_PACKAGES[@]}"
 
 if [ -z "${KINDRED_TORCH:-}" ]; then
-  if [ ! -x .venv/bin/python ]; then
+  if [ ! -x .venv/bin/pip ]; then
     say "making a Python environment in .venv (it only carries LibTorch's files)"
     rm -rf .venv
     python3 -m venv .venv
   fi
   if ! ls .venv/lib/python3*/site-packages/torch/lib/libtorch_cpu.so >/dev/null 2>&1; then
     say "installing LibTorch $TORCH_VERSION (CPU) into .venv"
-    # pip's default index has no +cpu version; a plain `torch` there would bring gigabytes of CUDA.
-    if ! .venv/bin/pip install -q --disable-pip-version-check "torch==$TORCH_VERSION+cpu" 2>/dev/null; then
-      .venv/bin/pip install -q --disable-pip-version-check uv
-      .venv/bin/uv pip install -q --python .venv/bin/python --torch-backend=cpu "torch==$TORCH_VERSION"
-    fi
+    install_torch
   fi
 fi
 

@@ -10,6 +10,7 @@
 #include "core/log.h"
 #include "core/strings.h"
 #include "kindred/kindred.h"
+#include "model/threads.h"
 
 namespace kindred::cli {
 namespace {
@@ -51,7 +52,7 @@ int main(int argc, char** argv) {
   app.parse_complete_callback([&] {
     if (program.quiet) log::set_level(log::Level::warning);
     const int all = std::max(1u, std::thread::hardware_concurrency());
-    at::set_num_threads(program.threads > 0 ? program.threads : all);
+    model::use_threads(program.threads > 0 ? program.threads : all);
   });
   try {
     app.parse(argc, argv);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lm/precision.h"
+#include "model/threads.h"
 
 namespace kindred::lm {
 namespace {
@@ -53,12 +54,14 @@ FrozenLinear::FrozenLinear(torch::Tensor weight, torch::Tensor bias)
     : weight_(std::move(weight)), bias_(std::move(bias)), packs_(can_pack(weight_)) {}
 
 torch::Tensor FrozenLinear::forward(const torch::Tensor& x) const {
+  model::secure_threads();
   if (!packs_ || x.size(0) == 0) return at::addmm(bias_, x, weight_);
   std::call_once(forward_once_, [&] { forward_packed_ = reorder(weight_.t()); });
   return packed_linear(x, forward_packed_, bias_);
 }
 
 torch::Tensor FrozenLinear::backward(const torch::Tensor& d_y) const {
+  model::secure_threads();
   if (!packs_ || d_y.size(0) == 0) return at::mm(d_y, weight_.t());
   std::call_once(backward_once_, [&] { backward_packed_ = reorder(weight_); });
   return packed_linear(d_y, backward_packed_, std::nullopt);

@@ -9,6 +9,7 @@
 #include "core/strings.h"
 #include "lm/activation.h"
 #include "lm/vocabulary_loss.h"
+#include "model/threads.h"
 
 namespace kindred::lm {
 namespace {
@@ -81,6 +82,7 @@ void check_packed(const Packed& input, int64_t hidden_size, int64_t context) {
 Gpt2::Gpt2(Gpt2Config config, std::map<std::string, torch::Tensor> weights,
            const LoadOptions& options)
     : config_(std::move(config)), blocks_(static_cast<size_t>(config_.n_layer)) {
+  model::secure_threads();
   compute_ = options.precision == "bf16" ? torch::kBFloat16 : torch::kFloat;
   const auto type = options.trainable ? torch::kFloat : compute_;
   const auto take = [&](const std::string& name, torch::ScalarType stored) {

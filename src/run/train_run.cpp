@@ -10,6 +10,7 @@
 #include "core/strings.h"
 #include "core/yaml.h"
 #include "methods/catalog.h"
+#include "model/threads.h"
 #include "run/evaluate_run.h"
 #include "run/judge.h"
 #include "run/recipe.h"
@@ -81,7 +82,7 @@ Job make_job(const TrainRequest& request) {
   Recipe& recipe = job.recipe;
   if (!request.device.empty()) recipe.device = request.device;
   if (request.threads > 0) recipe.threads = request.threads;
-  if (recipe.threads > 0) at::set_num_threads(recipe.threads);
+  if (recipe.threads > 0) model::use_threads(recipe.threads);
   const model::CatalogEntry* entry = nullptr;
   try {
     if (!recipe.method.empty()) entry = &methods::find(recipe.method);

@@ -28,7 +28,10 @@ bool Prefetcher::put(PreparedStep prepared) {
 }
 
 void Prefetcher::work(int64_t epoch, int64_t step) {
-  omp_set_num_threads(1);  // of this thread only: the training thread has the cores
+  // Of this thread only: the training thread has the cores. LibTorch's own setting comes first, or
+  // it would come at the first tensor operation and undo this.
+  at::internal::lazy_init_num_threads();
+  omp_set_num_threads(1);
   std::exception_ptr failure;
   try {
     Plan plan(stage_);

@@ -2,14 +2,11 @@
 // hold together: a converted literal is JSON, a written field reads back.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "core/error.h"
 #include "core/json.h"
-#include "core/log.h"
 #include "data/atomic.h"
 #include "data/bad_rows.h"
 #include "data/delimited.h"
@@ -20,15 +17,13 @@
 #include "data/records.h"
 #include "data/source.h"
 #include "data/utf8.h"
+#include "fuzz/fuzz.h"
 
 namespace {
 
 using namespace kindred;
 using namespace kindred::data;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using kindred::fuzz::require;
 
 LineReader lines_of(std::string_view text) {
   return LineReader(memory_source(std::string(text)), "fuzz", 4096);
@@ -117,31 +112,23 @@ void compressed(std::string_view text) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
-  log::set_level(log::Level::off);
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(bytes) + 1, size - 1);
-  try {
+  fuzz::parse([&] {
     switch (bytes[0] % 6) {
       case 0:
-        python_literal(text);
-        break;
+        return python_literal(text);
       case 1:
-        json_lines(text);
-        break;
+        return json_lines(text);
       case 2:
-        delimited(text, bytes[0] / 6);
-        break;
+        return delimited(text, bytes[0] / 6);
       case 3:
-        atomic_line(text);
-        break;
+        return atomic_line(text);
       case 4:
-        scalars(text);
-        break;
+        return scalars(text);
       default:
         compressed(text);
     }
-  } catch (const Error& error) {
-    require(error.code() == Exit::bad_data || error.code() == Exit::usage);
-  }
+  });
   return 0;
 }

@@ -1,0 +1,55 @@
+// Configurations, by the first byte: config.json of a backbone, JSON, a recipe's YAML and what is
+// written from it, a section of options, `--set`.
+
+#include <cstdint>
+
+#include "core/json.h"
+#include "core/options.h"
+#include "core/yaml.h"
+#include "data/prepare_options.h"
+#include "fuzz/fuzz.h"
+#include "lm/config/gpt2_config.h"
+
+using namespace kindred;
+
+namespace {
+
+void backbone(const std::string& text) {
+  const auto config = lm::parse_gpt2_config(parse_json(text, "config.json"), "config.json");
+  const auto again = lm::parse_gpt2_config(lm::gpt2_config_json(config), "written");
+  fuzz::require(lm::gpt2_config_json(again) == lm::gpt2_config_json(config));
+  fuzz::require(config.head_dim() * config.n_head == config.n_embd);
+  fuzz::require(!lm::gpt2_tensors(config).empty());
+}
+
+void json(const std::string& text) {
+  const Json value = parse_json(text, "input");
+  fuzz::require(parse_json(value.dump(), "written") == value);
+}
+
+void yaml(const std::string& text) {
+  const Json value = parse_yaml(text, "input");
+  fuzz::require(parse_yaml(to_yaml(value), "written") == value);
+}
+
+void options(const std::string& text) {
+  const auto read = read_options<data::PrepareOptions>(parse_yaml(text, "input"), "input");
+  const Json written = write_options(read);
+  fuzz::require(write_options(read_options<data::PrepareOptions>(written, "written")) == written);
+}
+
+void set(const std::string& text) {
+  Json object = parse_yaml("a: {b: 1, c: [1, 2]}\nd: text", "input");
+  set_option(object, text);
+  fuzz::require(object.is_object());
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  const std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
+  constexpr void (*parsers[])(const std::string&) = {backbone, json, yaml, options, set};
+  fuzz::parse([&] { parsers[data[0] % std::size(parsers)](text); });
+  return 0;
+}

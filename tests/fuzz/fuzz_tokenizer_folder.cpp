@@ -1,0 +1,27 @@
+// A tokenizer folder of the older kind: vocab.json, merges.txt, tokenizer_config.json,
+// special_tokens_map.json, added_tokens.json, config.json, then a text.
+
+#include <cstdint>
+
+#include "fuzz/fuzz.h"
+#include "text/tokenizer.h"
+#include "text/unicode.h"
+
+using namespace kindred;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static fuzz::Folder folder;
+  const auto parts = fuzz::files_of({reinterpret_cast<const char*>(data), size});
+  folder.fill({"vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json",
+               "added_tokens.json", "config.json"},
+              parts);
+  const std::string_view text = parts.size() > 6 ? parts[6] : "it's a  test\n";
+  fuzz::parse([&] {
+    const auto tokenizer = text::Tokenizer::load(folder.path());
+    const auto ids = tokenizer->encode(text);
+    for (const int32_t id : ids) fuzz::require(id >= 0 && id < tokenizer->size());
+    fuzz::require(text::is_valid_utf8(tokenizer->decode(ids)));
+    for (const int32_t id : tokenizer->prefix_ids()) tokenizer->piece(id);
+  });
+  return 0;
+}
