@@ -35,6 +35,7 @@ std::shared_ptr<const data::Dataset> aligned(std::shared_ptr<const data::Dataset
   auto copy = std::make_shared<data::Dataset>();
   copy->name = data->name;
   copy->fingerprint = data->fingerprint;
+  copy->content_fingerprint = data->content_fingerprint;
   copy->users = *run.users;
   copy->items = *run.items;
   const std::vector<Index> users = renumbering(data->users, *run.users);

@@ -174,6 +174,7 @@ void open_folder(const Job& job, const RunFolder& folder, bool resume) {
                    {"name", job.data->name},
                    {"path", job.recipe.data.path},
                    {"fingerprint", job.data->fingerprint},
+                   {"content_fingerprint", job.data->content_fingerprint},
                    {"users", job.data->user_count()},
                    {"items", job.data->item_count()}};
   write_file(folder.data(), about.dump(2) + "\n");
@@ -190,6 +191,7 @@ class StageRunner {
         cache_(request.paths.cache_root()) {
     chain_ = {{"schema", schema},
               {"split", job.data->fingerprint},
+              {"content", job.data->content_fingerprint},
               {"method", job.recipe.method},
               {"options", job.config[job.recipe.method]},
               {"backbone", job.backbone_fingerprint},
@@ -243,6 +245,7 @@ class StageRunner {
     context.device = job_.context.device;
     context.resume = request_.resume;
     context.fingerprint = fingerprint;
+    context.description = chain_;
     context.stop = request_.stop;
     context.quiet = request_.quiet;
     context.validate = [this, select = stage.train.select] {
