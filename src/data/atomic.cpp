@@ -112,21 +112,30 @@ std::string unquoted(std::string_view raw) {
   return text;
 }
 
+namespace {
+
+/// Blanks in place of what would end a field or a line. Arithmetic, so that the loop becomes vector
+/// instructions: of comparisons the compiler makes a table of bits, looked up byte by byte.
+void blank_out(char* text, size_t size) {
+  for (size_t i = 0; i < size; ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const int blank = -(c == '\t') | -(c == '\n') | -(c == '\r') | -(c == '\0');
+    text[i] = static_cast<char>((c & ~blank) | (' ' & blank));
+  }
+}
+
+}  // namespace
+
 void append_field(std::string& out, std::string_view text) {
-  const auto blank = [](char c) { return c == '\t' || c == '\n' || c == '\r' || c == '\0'; };
+  const size_t begin = out.size();
   if (starts_quoted(text)) {
     out += '"';
-    for (const char c : text) {
-      out += blank(c) ? ' ' : c;
-      if (c == '"') out += c;
-    }
+    for (const char c : text) out.append(c == '"' ? 2 : 1, c);
     out += '"';
-    return;
+  } else {
+    out.append(text);
   }
-  const size_t begin = out.size();
-  out.append(text);
-  char* data = out.data();
-  for (size_t i = begin, end = out.size(); i < end; ++i) data[i] = blank(data[i]) ? ' ' : data[i];
+  blank_out(out.data() + begin, out.size() - begin);
 }
 
 AtomicFiles find_atomic_files(const fs::path& folder) {

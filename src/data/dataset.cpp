@@ -8,21 +8,32 @@
 
 namespace kindred::data {
 
-size_t IdMap::slot(std::string_view token) const {
+namespace {
+size_t hash_of(std::string_view token) {
+  return std::hash<std::string_view>()(token);
+}
+}  // namespace
+
+size_t IdMap::slot(std::string_view token, size_t hash) const {
   const size_t mask = table_.size() - 1;
-  size_t at = std::hash<std::string_view>()(token) & mask;
+  size_t at = hash & mask;
   while (table_[at] >= 0 && tokens_[static_cast<size_t>(table_[at])] != token) at = (at + 1) & mask;
   return at;
 }
 
 void IdMap::grow() {
   table_.assign(std::max<size_t>(64, table_.size() * 2), -1);
-  for (size_t i = 0; i < tokens_.size(); ++i) table_[slot(tokens_[i])] = static_cast<Index>(i);
+  for (size_t i = 0; i < tokens_.size(); ++i)
+    table_[slot(tokens_[i], hash_of(tokens_[i]))] = static_cast<Index>(i);
 }
 
 Index IdMap::add(std::string_view token) {
+  return add_hashed(token, hash_of(token));
+}
+
+Index IdMap::add_hashed(std::string_view token, size_t hash) {
   if ((tokens_.size() + 1) * 2 > table_.size()) grow();
-  const size_t at = slot(token);
+  const size_t at = slot(token, hash);
   if (table_[at] < 0) {
     if (tokens_.size() >= static_cast<size_t>(std::numeric_limits<Index>::max()))
       throw Error(Exit::bad_data, "ids", "more than 2,147,483,647 distinct tokens");
@@ -32,9 +43,27 @@ Index IdMap::add(std::string_view token) {
   return table_[at];
 }
 
+void IdMap::add(std::span<const std::string_view> tokens, std::span<Index> indices) {
+  constexpr size_t together = 64;
+  std::array<size_t, together> hashes;
+  for (size_t begin = 0; begin < tokens.size(); begin += together) {
+    const auto some = tokens.subspan(begin, std::min(together, tokens.size() - begin));
+    while ((tokens_.size() + some.size()) * 2 > table_.size()) grow();
+    const size_t mask = table_.size() - 1;
+    for (size_t i = 0; i < some.size(); ++i) {
+      hashes[i] = hash_of(some[i]);
+      __builtin_prefetch(table_.data() + (hashes[i] & mask));
+    }
+    for (size_t i = 0; i < some.size(); ++i)
+      if (const Index likely = table_[hashes[i] & mask]; likely >= 0)
+        __builtin_prefetch(tokens_.data() + likely);
+    for (size_t i = 0; i < some.size(); ++i) indices[begin + i] = add_hashed(some[i], hashes[i]);
+  }
+}
+
 std::optional<Index> IdMap::find(std::string_view token) const {
   if (table_.empty()) return {};
-  const Index found = table_[slot(token)];
+  const Index found = table_[slot(token, hash_of(token))];
   return found < 0 ? std::nullopt : std::optional<Index>(found);
 }
 

@@ -25,6 +25,9 @@ class IdMap {
  public:
   /// The token's number, given now if it is new. Throws `bad_data` above 2^31 - 1 tokens.
   Index add(std::string_view token);
+  /// The same for several tokens in their order; quicker in a large map, since they wait for memory
+  /// together. `indices` has as many places.
+  void add(std::span<const std::string_view> tokens, std::span<Index> indices);
   /// The token's number, or nothing.
   std::optional<Index> find(std::string_view token) const;
   const std::string& token(Index index) const { return tokens_[static_cast<size_t>(index)]; }
@@ -32,7 +35,8 @@ class IdMap {
   Index size() const { return static_cast<Index>(tokens_.size()); }
 
  private:
-  size_t slot(std::string_view token) const;
+  size_t slot(std::string_view token, size_t hash) const;
+  Index add_hashed(std::string_view token, size_t hash);
   void grow();
 
   std::vector<std::string> tokens_;

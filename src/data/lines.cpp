@@ -9,7 +9,7 @@
 namespace kindred::data {
 
 namespace {
-constexpr size_t first_size = size_t{1} << 20;
+constexpr size_t first_size = size_t{1} << 18;
 }
 
 LineReader::LineReader(const std::filesystem::path& path, size_t max_line)

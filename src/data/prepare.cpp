@@ -90,7 +90,9 @@ class Run {
     AtomicFolder folder(options_.output);
     RawColumns columns = reader_->columns();
     columns.review = columns.review && options_.reviews;
-    RowStore store(options_, columns, folder.path() / ".reviews");
+    const bool given = options_.split.kind == "given";
+    RowStore store(options_, columns, folder.path() / ".reviews",
+                   given ? RowStore::ReviewOrder::source : RowStore::ReviewOrder::user);
     reader_->interactions(store, context_);
     bad_.finish();
     store.finish();

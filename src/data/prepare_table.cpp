@@ -1,32 +1,17 @@
 // The report of prepare as a table.
 
-#include <array>
-
 #include "core/strings.h"
+#include "data/aligned.h"
 #include "data/prepare.h"
 
 namespace kindred::data {
 namespace {
 
-using Row = std::array<std::string, 4>;
+using Row = std::vector<std::string>;
 
 Row count_row(const std::string& name, const Json& counts) {
   return {name, with_commas(counts["interactions"].get<int64_t>()),
           with_commas(counts["users"].get<int64_t>()), with_commas(counts["items"].get<int64_t>())};
-}
-
-std::string aligned(const std::vector<Row>& rows) {
-  std::array<size_t, 4> widths{};
-  for (const Row& row : rows)
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  std::string text;
-  for (const Row& row : rows) {
-    text += row[0] + std::string(widths[0] - row[0].size(), ' ');
-    for (size_t i = 1; i < row.size(); ++i)
-      text += "  " + std::string(widths[i] - row[i].size(), ' ') + row[i];
-    text += '\n';
-  }
-  return text;
 }
 
 std::string text_line(const char* side, const Json& columns) {

@@ -28,7 +28,7 @@ class HashedFile {
   std::string finish();
 
  private:
-  static constexpr size_t limit = size_t{1} << 20;
+  static constexpr size_t limit = size_t{1} << 18;
   void flush();
 
   std::filesystem::path path_;

@@ -9,12 +9,14 @@
 
 #include "data/dataset.h"
 #include "data/prepare_options.h"
+#include "data/published.h"
 
 namespace kindred::data {
 
 /// The `data:` section of a recipe.
 struct DataOptions : RawOptions {
   std::string path;
+  std::optional<PublishedCounts> published;
 
   template <class V>
   void visit(V& v) {
@@ -22,6 +24,8 @@ struct DataOptions : RawOptions {
       "a prepared folder, or raw files: a path relative to --data-dir, else $KINDRED_DATA, else "
       "data/");
     RawOptions::visit(v);
+    v("published", published,
+      "what a paper prints about this data; training prints it beside what was counted");
   }
 };
 

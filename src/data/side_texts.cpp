@@ -1,6 +1,7 @@
 #include "data/side_texts.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "data/utf8.h"
 
@@ -35,23 +36,36 @@ void SideTexts::text(std::string_view column, std::string_view text) {
   auto name = std::find(names_.begin(), names_.end(), column);
   if (name == names_.end()) {
     names_.emplace_back(column);
-    entries_.emplace_back(wanted_.size(), -1);
+    have_.emplace_back(wanted_.size(), false);
     name = names_.end() - 1;
   }
-  int64_t& entry =
-      entries_[static_cast<size_t>(name - names_.begin())][static_cast<size_t>(current_)];
-  if (entry >= 0) return;
+  const auto column_number = static_cast<size_t>(name - names_.begin());
+  if (have_[column_number][static_cast<size_t>(current_)]) return;
+  have_[column_number][static_cast<size_t>(current_)] = true;
   if (text.size() > static_cast<size_t>(max_text_)) {
     text = utf8_prefix(text, static_cast<size_t>(max_text_));
     ++cut_;
   }
-  entry = static_cast<int64_t>(spill_.rows());
-  spill_.add(text);
+  numbered_.assign(reinterpret_cast<const char*>(&column_number), sizeof column_number);
+  numbered_ += text;
+  spill_.add(static_cast<uint32_t>(current_), numbered_);
 }
 
-std::string_view SideTexts::get(size_t column, Index id) {
-  const int64_t entry = entries_[column][static_cast<size_t>(id)];
-  return entry < 0 ? std::string_view() : spill_.get(static_cast<uint64_t>(entry));
+void SideTexts::finish() {
+  spill_.finish();
+  texts_.resize(names_.size());
+  more_ = spill_.next(next_);
+}
+
+const std::vector<std::string>& SideTexts::of(Index id) {
+  for (std::string& text : texts_) text.clear();
+  for (; more_ && next_.key <= static_cast<uint32_t>(id); more_ = spill_.next(next_)) {
+    if (next_.key < static_cast<uint32_t>(id)) continue;
+    size_t column_number = 0;
+    std::memcpy(&column_number, next_.text.data(), sizeof column_number);
+    texts_[column_number] = next_.text.substr(sizeof column_number);
+  }
+  return texts_;
 }
 
 }  // namespace kindred::data

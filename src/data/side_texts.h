@@ -17,11 +17,12 @@ class SideTexts : public TextSink {
   bool begin(std::string_view id) override;
   /// The first text of an id and column counts; later ones are repeats of its metadata.
   void text(std::string_view column, std::string_view text) override;
-  void finish() { spill_.finish(); }
+  void finish();
 
   const std::vector<std::string>& columns() const { return names_; }
-  /// The text of an id, valid until the next call; empty when there is none.
-  std::string_view get(size_t column, Index id);
+  /// The texts of an id by column, valid until the next call; empty where there is none. Ids must
+  /// ascend from call to call.
+  const std::vector<std::string>& of(Index id);
   /// Ids with metadata, those wanted and those not.
   uint64_t matched() const { return matched_; }
   uint64_t unwanted() const { return unwanted_; }
@@ -32,9 +33,13 @@ class SideTexts : public TextSink {
   std::vector<uint8_t> wanted_, seen_;
   int64_t max_text_;
   std::optional<std::string> replacement_;
-  TextSpill spill_;
+  SortedSpill spill_;  // by id: the column's number, then the text
   std::vector<std::string> names_;
-  std::vector<std::vector<int64_t>> entries_;  // [columns][ids]: row of the spill, or -1
+  std::vector<std::vector<bool>> have_;  // [columns][ids]
+  SortedSpill::Record next_;
+  bool more_ = false;
+  std::vector<std::string> texts_;  // of the id asked for, by column
+  std::string numbered_;
   Index current_ = -1;
   uint64_t matched_ = 0, unwanted_ = 0, cut_ = 0;
 };

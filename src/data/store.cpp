@@ -1,12 +1,7 @@
 #include "data/store.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <array>
 #include <limits>
 
 #include "core/error.h"
@@ -18,68 +13,14 @@
 namespace kindred::data {
 
 namespace {
-constexpr size_t buffer_bytes = size_t{1} << 20;
-constexpr size_t release_bytes = size_t{64} << 20;
-}  // namespace
-
-TextSpill::TextSpill(std::filesystem::path path) : path_(std::move(path)) {
-  descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (descriptor_ < 0)
-    throw Error(Exit::io, path_.string(), cat("cannot be created: ", std::strerror(errno)));
-  ::unlink(path_.c_str());  // it lives as long as it is open, whatever happens to this process
-}
-
-TextSpill::~TextSpill() {
-  if (map_) ::munmap(const_cast<char*>(map_), mapped_);
-  ::close(descriptor_);
-}
-
-void TextSpill::add(std::string_view text) {
-  buffer_.append(text);
-  offsets_.push_back(offsets_.back() + text.size());
-  if (buffer_.size() >= buffer_bytes) flush();
-}
-
-void TextSpill::flush() {
-  size_t done = 0;
-  while (done < buffer_.size()) {
-    const ssize_t wrote = ::write(descriptor_, buffer_.data() + done, buffer_.size() - done);
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0)
-      throw Error(Exit::io, path_.string(), cat("writing failed: ", std::strerror(errno)));
-    done += static_cast<size_t>(wrote);
-  }
-  buffer_.clear();
-}
-
-void TextSpill::finish() {
-  flush();
-  mapped_ = offsets_.back();
-  if (mapped_ == 0) return;
-  void* map = ::mmap(nullptr, mapped_, PROT_READ, MAP_PRIVATE, descriptor_, 0);
-  if (map == MAP_FAILED)
-    throw Error(Exit::io, path_.string(), cat("cannot be mapped: ", std::strerror(errno)));
-  map_ = static_cast<const char*>(map);
-}
-
-/// Gives mapped pages back now and then: they stay in the page cache and cost the process nothing.
-void TextSpill::release() {
-  ::madvise(const_cast<char*>(map_), mapped_, MADV_DONTNEED);
-  touched_ = 0;
-}
-
-std::string_view TextSpill::get(uint64_t row) {
-  const uint64_t begin = offsets_[row], length = offsets_[row + 1] - begin;
-  if (length == 0) return {};
-  touched_ += length + 4096;
-  if (touched_ > release_bytes) release();
-  return {map_ + begin, length};
+constexpr size_t waiting_rows = 32, waiting_bytes = size_t{1} << 16;
 }
 
 RowStore::RowStore(const RawOptions& options, RawColumns source_columns,
-                   const std::filesystem::path& spill)
+                   const std::filesystem::path& spill, ReviewOrder review_order)
     : columns(source_columns),
       reviews(spill),
+      review_order_(review_order),
       min_rating_(options.min_rating.value_or(-std::numeric_limits<double>::infinity())),
       max_text_(options.max_text_bytes),
       replacement_(options.replace_id_spaces) {
@@ -114,28 +55,62 @@ std::string_view RowStore::checked_id(std::string_view id, const char* what,
 
 void RowStore::row(const RawRow& row) {
   ++rows_read;
-  const Index u = users.add(checked_id(row.user, "user", user_buffer_));
-  const Index i = items.add(checked_id(row.item, "item", item_buffer_));
-  if (columns.rating && static_cast<double>(row.rating) < min_rating_) return;
-  if (user.size() >= std::numeric_limits<uint32_t>::max() - 1)
+  const std::string_view u = checked_id(row.user, "user", user_buffer_);
+  const std::string_view i = checked_id(row.item, "item", item_buffer_);
+  Waiting& waiting = waiting_.emplace_back(row, waiting_text_.size());
+  waiting.kept = !columns.rating || static_cast<double>(row.rating) >= min_rating_;
+  waiting.row.review = {};
+  if (waiting.kept && columns.review) {
+    waiting.row.review = row.review;
+    if (row.review.size() > static_cast<size_t>(max_text_)) {
+      waiting.row.review = utf8_prefix(row.review, static_cast<size_t>(max_text_));
+      ++review_counts.cut;
+    }
+  }
+  waiting_text_.append(u).append(i).append(waiting.row.review);
+  waiting.row.user = u;  // only their lengths count from here on
+  waiting.row.item = i;
+  if (waiting_.size() == waiting_rows || waiting_text_.size() > waiting_bytes) store_waiting();
+}
+
+/// Gives the waiting rows' ids their numbers together, which waits for memory once instead of every
+/// time.
+void RowStore::store_waiting() {
+  std::array<std::string_view, waiting_rows> user_ids, item_ids;
+  std::array<Index, waiting_rows> user_numbers, item_numbers;
+  const size_t count = waiting_.size();
+  for (size_t i = 0; i < count; ++i) {
+    RawRow& row = waiting_[i].row;
+    const char* text = waiting_text_.data() + waiting_[i].begin;
+    user_ids[i] = {text, row.user.size()};
+    item_ids[i] = {text + row.user.size(), row.item.size()};
+    row.review = {text + row.user.size() + row.item.size(), row.review.size()};
+  }
+  users.add({user_ids.data(), count}, user_numbers);
+  items.add({item_ids.data(), count}, item_numbers);
+  for (size_t i = 0; i < count; ++i)
+    if (waiting_[i].kept) store_row(waiting_[i].row, user_numbers[i], item_numbers[i]);
+  waiting_.clear();
+  waiting_text_.clear();
+}
+
+void RowStore::store_row(const RawRow& row, Index user_number, Index item_number) {
+  if (size() >= std::numeric_limits<uint32_t>::max() - 1)
     throw Error(Exit::bad_data, "interactions", "more than 4,294,967,294 of them");
-  user.push_back(u);
-  item.push_back(i);
+  user.push_back(user_number);
+  item.push_back(item_number);
   if (columns.rating) rating.push_back(row.rating);
   if (columns.label) label.push_back(row.label);
   if (columns.time) time.push_back(row.time);
   if (row.part >= 0) part.push_back(static_cast<uint8_t>(row.part));
   if (!columns.review) return;
-  std::string_view text = row.review;
-  if (text.size() > static_cast<size_t>(max_text_)) {
-    text = utf8_prefix(text, static_cast<size_t>(max_text_));
-    ++review_counts.cut;
-  }
-  ++(text.empty() ? review_counts.empty : review_counts.present);
-  reviews.add(text);
+  ++(row.review.empty() ? review_counts.empty : review_counts.present);
+  const bool by_user = review_order_ == ReviewOrder::user;
+  reviews.add(by_user ? static_cast<uint32_t>(user_number) : size() - 1, row.review);
 }
 
 void RowStore::finish() {
+  store_waiting();
   users_read = users.size();
   items_read = items.size();
   reviews.finish();

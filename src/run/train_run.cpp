@@ -93,6 +93,7 @@ Job make_job(const TrainRequest& request) {
   if (!problems.empty()) throw_option_problems(problems);
 
   job.data = data::resolve(recipe.data, request.paths.data_places(), request.stop);
+  if (recipe.data.published) log::info(data::published_table(*recipe.data.published, *job.data));
   model::MethodContext& context = job.context;
   context.data = job.data;
   context.options = recipe.method_options;
