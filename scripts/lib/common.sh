@@ -16,7 +16,8 @@ need_packages() {
   say "installing Debian packages: ${missing[*]}"
   local as_root=()
   if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || die "need root or sudo to install: ${missing[*]}"
+    command -v sudo >/dev/null ||
+      die "packages are missing, and this user is not root and has no sudo; as root: apt-get install ${missing[*]}"
     as_root=(sudo)
   fi
   local log; log="$(mktemp)"
@@ -24,7 +25,8 @@ need_packages() {
          "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } \
          >"$log" 2>&1; then
     tail -20 "$log" >&2
-    die "the packages above could not be installed"
+    rm -f "$log"
+    die "apt-get could not install the packages above (its last lines are above); by hand, as root: apt-get install ${missing[*]}"
   fi
   rm -f "$log"
 }

@@ -100,6 +100,8 @@ class Converter {
     const auto result = std::from_chars(begin, begin + rest_.size(), parsed);
     if (result.ec != std::errc()) return false;
     std::string digits(begin, result.ptr);
+    // Neither Python nor JSON has a number that begins with 0 and goes on.
+    if (digits.size() > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9') return false;
     rest_.remove_prefix(digits.size());
     take_word("L");  // Python 2's long
     if (digits.front() == '.') digits.insert(0, "0");

@@ -189,7 +189,7 @@ TEST_F(Hostile, PythonLiteralsAsJson) {
   EXPECT_EQ(converted("()"), "[]");
   for (const char* bad :
        {"", "{", "{'a'}", "{'a': }", "'open", "'\\x4'", "'\\", "foo", "1 2", "{'a': f()}", "[1,,2]",
-        "'\\U00110000'", "inf", "nan", "--1", "{1 + 2: 3}", "u", "[1", "'a' b"})
+        "'\\U00110000'", "inf", "nan", "--1", "01", "[00.5]", "{1 + 2: 3}", "u", "[1", "'a' b"})
     EXPECT_EQ(converted(bad), "refused") << bad;
   EXPECT_EQ(converted(std::string(100000, '[')), "refused");
   EXPECT_EQ(converted(std::string(50, '[') + std::string(50, ']')),

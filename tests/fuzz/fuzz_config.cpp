@@ -29,13 +29,15 @@ void json(const std::string& text) {
 
 void yaml(const std::string& text) {
   const Json value = parse_yaml(text, "input");
-  fuzz::require(parse_yaml(to_yaml(value), "written") == value);
+  // As texts: a NaN is not equal to itself.
+  fuzz::require(to_yaml(parse_yaml(to_yaml(value), "written")) == to_yaml(value));
 }
 
 void options(const std::string& text) {
   const auto read = read_options<data::PrepareOptions>(parse_yaml(text, "input"), "input");
   const Json written = write_options(read);
-  fuzz::require(write_options(read_options<data::PrepareOptions>(written, "written")) == written);
+  const auto again = read_options<data::PrepareOptions>(written, "written");
+  fuzz::require(to_yaml(write_options(again)) == to_yaml(written));
 }
 
 void set(const std::string& text) {

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "model/threads.h"
 
 namespace kindred::train {
 namespace {
@@ -193,6 +194,30 @@ TEST(Optimizer, StateComesBack) {
   EXPECT_TRUE(torch::equal(dense, dense_copy));
   saved.pop_back();
   EXPECT_THROW(resumed.restore(saved, "test"), Error);
+}
+
+TEST(Optimizer, TheNormAndTheStepAreTheSameWithAnyNumberOfThreads) {
+  const int before = at::get_num_threads();
+  torch::manual_seed(1);
+  const torch::Tensor gradient = torch::randn({700'001});  // some forty chunks, the last one short
+  std::vector<double> norms;
+  std::vector<torch::Tensor> results;
+  for (const int threads : {1, 2, 3}) {
+    model::use_threads(threads);
+    torch::Tensor weight = torch::ones_like(gradient).requires_grad_();
+    model::Stage stage;
+    stage.train.clip_norm = 1;
+    stage.parameters.push_back({{{"weight", weight}}, 1.0, std::nullopt});
+    Optimizer optimizer(stage);
+    weight.mutable_grad() = gradient.clone();
+    norms.push_back(optimizer.collect().norm);
+    optimizer.step(0.1);
+    results.push_back(weight.detach());
+  }
+  model::use_threads(before);
+  EXPECT_EQ(norms[0], norms[1]);
+  EXPECT_EQ(norms[0], norms[2]);
+  EXPECT_TRUE(torch::equal(results[0], results[1]) && torch::equal(results[0], results[2]));
 }
 
 TEST(Optimizer, NamesTheParameterWhoseGradientIsNotFinite) {
