@@ -238,7 +238,7 @@ Json time_prediction(const std::shared_ptr<methods::Cllm4RecParts>& parts, Json&
   Json ways = Json::object();
   for (const char* way : {"one-pass", "next-item", "autoregressive"}) {
     parts->options.predict = way;
-    const size_t some = std::string(way) == "autoregressive" ? 8 : 256;
+    const size_t some = std::string(way) == "autoregressive" ? 64 : 256;
     const std::span<const model::Query> asked(queries.data(), some);
     const auto begin = std::chrono::steady_clock::now();
     recommender.top({.queries = asked, .k = 20, .masked = {}, .tie_ranks = {}, .among = {}});
