@@ -1,15 +1,20 @@
 // Seconds a step of CLLM4Rec takes, on batches that are also written out for the plain PyTorch twin
 // (cllm4rec_twin.py). Driver: cllm4rec.sh.
 //
-//   cllm4rec_bench PREPARED TOKENIZER OUT [steps] [adam] [precision]
+//   cllm4rec_bench PREPARED TOKENIZER OUT [KINDS] [STEPS] [PRECISION] [DROPOUT]
+//
+// KINDS is a comma-separated list of collaborative, recommendation, content, content-sorted and
+// prediction; DROPOUT is on (the default of training) or off.
 
 #include <sys/resource.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <numeric>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -28,26 +33,37 @@ using methods::Cllm4RecObjective;
 
 struct Arguments {
   fs::path data, tokenizer, out;
-  int64_t steps = 4;
-  std::string adam = "lazy", precision = "fp32";
+  std::string kinds = "collaborative,recommendation,content,content-sorted,prediction";
+  int64_t steps = 3;
+  std::string precision = "fp32";
+  bool dropout = true;
+
+  bool wants(const std::string& kind) const {
+    const auto all = split(kinds, ',');
+    return std::find(all.begin(), all.end(), kind) != all.end();
+  }
 };
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-// GPT-2 small with random weights and no dropout, and the tokenizer's files.
+// GPT-2 small with random weights, its dropout of 0.1, and the tokenizer's files.
 fs::path make_backbone(const Arguments& arguments) {
   const fs::path folder = arguments.out / "backbone";
   if (fs::exists(folder / "model.safetensors")) return folder;
   fs::create_directories(folder);
-  const Json config = {{"model_type", "gpt2"},  {"architectures", {"GPT2LMHeadModel"}},
-                       {"vocab_size", 50257},   {"n_positions", 1024},
-                       {"n_embd", 768},         {"n_layer", 12},
-                       {"n_head", 12},          {"activation_function", "gelu_new"},
-                       {"attn_pdrop", 0.0},     {"embd_pdrop", 0.0},
-                       {"resid_pdrop", 0.0},    {"layer_norm_epsilon", 1e-5},
-                       {"bos_token_id", 50256}, {"eos_token_id", 50256}};
+  const Json config = {{"model_type", "gpt2"},
+                       {"architectures", {"GPT2LMHeadModel"}},
+                       {"vocab_size", 50257},
+                       {"n_positions", 1024},
+                       {"n_embd", 768},
+                       {"n_layer", 12},
+                       {"n_head", 12},
+                       {"activation_function", "gelu_new"},
+                       {"layer_norm_epsilon", 1e-5},
+                       {"bos_token_id", 50256},
+                       {"eos_token_id", 50256}};
   const auto model = lm::make_causal_lm(config, 1);
   lm::save_causal_lm(*model, folder);
   for (const char* file : {"vocab.json", "merges.txt"}) {
@@ -89,44 +105,107 @@ Json written(const Cllm4RecBatch& batch, const methods::Cllm4RecParts& parts) {
       {"documents", documents}, {"users", list(batch.mr_users)}, {"items", list(batch.mr_items)}};
 }
 
-// Times `steps` optimiser steps (batch making included) after one that warms up.
+// Tokens of a batch, and of the same batch padded.
+std::array<double, 2> sizes(const Cllm4RecBatch& batch) {
+  int64_t longest = 0;
+  const auto& offsets = batch.prompts.offsets;
+  for (size_t s = 0; s + 1 < offsets.size(); ++s) {
+    longest = std::max(longest, offsets[s + 1] - offsets[s]);
+  }
+  return {static_cast<double>(batch.prompts.tokens()),
+          static_cast<double>(longest * batch.prompts.sequences())};
+}
+
+const Cllm4RecBatch& ours(const model::Batch& batch) {
+  return static_cast<const Cllm4RecBatch&>(batch);
+}
+
+// The `count` steps of an epoch whose batches are nearest its mean, in tokens and in padded tokens,
+// so that few steps stand for all.
+std::vector<int64_t> typical_steps(const Cllm4RecObjective& objective, int64_t count,
+                                   Json& result) {
+  const int64_t steps = objective.steps(0);
+  std::vector<std::array<double, 2>> all;
+  std::array<double, 2> mean{};
+  for (int64_t step = 0; step < steps; ++step) {
+    all.push_back(sizes(ours(*objective.batch(0, step))));
+    for (size_t k : {0, 1}) mean[k] += all.back()[k] / static_cast<double>(steps);
+  }
+  std::vector<int64_t> order(static_cast<size_t>(steps));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  const auto distance = [&](int64_t step) {
+    const auto& size = all[static_cast<size_t>(step)];
+    return std::abs(size[0] / mean[0] - 1) + std::abs(size[1] / mean[1] - 1);
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int64_t a, int64_t b) { return distance(a) < distance(b); });
+  order.resize(static_cast<size_t>(std::min(count, steps)));
+  result["steps_an_epoch"] = steps;
+  result["epoch_tokens"] = mean[0];
+  result["epoch_padded"] = mean[1];
+  return order;
+}
+
+// One optimiser step, batch making included; returns its seconds.
+double timed_step(Cllm4RecObjective& objective, train::Optimizer& optimizer, int64_t step) {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto batch = objective.batch(0, step);
+  optimizer.clear();
+  const model::LossParts loss = objective.loss(*batch);
+  (loss.sum / loss.count).backward();
+  optimizer.collect();
+  optimizer.step(1e-3);
+  return seconds_since(begin);
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t n = values.size();
+  return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+// Times steps after one that warms up, with both forms of Adam. Every kind starts from the same
+// tables; the first loss is without dropout, so that the twin's can be compared.
 Json time_steps(Cllm4RecObjective& objective, methods::Cllm4RecParts& parts,
                 const Arguments& arguments, Json& batches) {
+  Json result = {{"name", objective.name()}};
+  const std::vector<int64_t> steps = typical_steps(objective, arguments.steps, result);
   model::Stage stage;
-  stage.train.adam = arguments.adam;
   for (auto* tables : {&*parts.collaborative, &*parts.content}) {
     stage.tables.insert(stage.tables.end(), {&tables->user, &tables->item});
   }
   std::vector<torch::Tensor> before;
   for (const model::Table* table : stage.tables) before.push_back(table->weight().clone());
-  train::Optimizer optimizer(stage);
-  const model::TrainedTables scope(stage.tables);
-  Json result = {{"name", objective.name()}, {"steps_an_epoch", objective.steps(0)}};
-  double total = 0;
-  int64_t tokens = 0;
-  for (int64_t step = -1; step < arguments.steps; ++step) {
-    const auto begin = std::chrono::steady_clock::now();
-    const auto batch = objective.batch(0, std::max<int64_t>(step, 0));
-    optimizer.clear();
+  double tokens = 0, padded = 0;
+  for (const int64_t step : steps) {
+    const auto batch = objective.batch(0, step);
+    batches[objective.name()].push_back(written(ours(*batch), parts));
+    tokens += sizes(ours(*batch))[0] / static_cast<double>(steps.size());
+    padded += sizes(ours(*batch))[1] / static_cast<double>(steps.size());
+  }
+  {
+    const torch::NoGradGuard no_grad;
+    parts.backbone->eval();
+    const auto batch = objective.batch(0, steps[0]);
     const model::LossParts loss = objective.loss(*batch);
-    (loss.sum / loss.count).backward();
-    optimizer.collect();
-    optimizer.step(1e-3);
-    const double elapsed = seconds_since(begin);
-    const auto& ours = static_cast<const Cllm4RecBatch&>(*batch);
-    if (step < 0) {
-      result["first_loss"] = loss.sum.item<double>() / loss.count;
-      continue;
+    result["first_loss"] = loss.sum.item<double>() / loss.count;
+  }
+  parts.backbone->train(arguments.dropout);
+  for (const char* adam : {"dense", "lazy"}) {
+    stage.train.adam = adam;
+    train::Optimizer optimizer(stage);
+    const model::TrainedTables scope(stage.tables);
+    if (std::string(adam) == "dense") timed_step(objective, optimizer, steps[0]);  // warms up
+    std::vector<double> seconds;
+    for (const int64_t step : steps) seconds.push_back(timed_step(objective, optimizer, step));
+    result[adam] = median(seconds);
+    for (size_t t = 0; t < before.size(); ++t) {
+      stage.tables[t]->mutable_weight().copy_(before[t]);
     }
-    total += elapsed;
-    tokens += ours.prompts.tokens();
-    batches[objective.name()].push_back(written(ours, parts));
   }
-  result["seconds"] = total / static_cast<double>(arguments.steps);
-  result["tokens"] = tokens / arguments.steps;
-  for (size_t t = 0; t < before.size(); ++t) {  // every kind starts from the same tables
-    stage.tables[t]->mutable_weight().copy_(before[t]);
-  }
+  parts.backbone->eval();
+  result["tokens"] = tokens;
+  result["padded"] = padded;
   std::cerr << result.dump() << "\n";
   return result;
 }
@@ -154,12 +233,12 @@ Json time_prediction(const std::shared_ptr<methods::Cllm4RecParts>& parts, Json&
     recommender.top({.queries = queries, .k = 20, .masked = {}, .tie_ranks = {}, .among = {}});
     best = std::min(best, seconds_since(begin));
   }
-  Json result = {{"name", "prediction"}, {"seconds", best}, {"users", queries.size()}};
+  Json result = {{"name", "prediction"}, {"dense", best}, {"users", queries.size()}};
   // The three ways, in milliseconds a user.
   Json ways = Json::object();
   for (const char* way : {"one-pass", "next-item", "autoregressive"}) {
     parts->options.predict = way;
-    const size_t some = std::string(way) == "autoregressive" ? 8 : 256;
+    const size_t some = std::string(way) == "autoregressive" ? 64 : 256;
     const std::span<const model::Query> asked(queries.data(), some);
     const auto begin = std::chrono::steady_clock::now();
     recommender.top({.queries = asked, .k = 20, .masked = {}, .tie_ranks = {}, .among = {}});
@@ -172,12 +251,15 @@ Json time_prediction(const std::shared_ptr<methods::Cllm4RecParts>& parts, Json&
 
 int run(const Arguments& arguments) {
   fs::create_directories(arguments.out);
+  if (arguments.kinds == "backbone") {  // in a run of its own: its memory is not a step's
+    make_backbone(arguments);
+    return 0;
+  }
   model::MethodContext context;
   context.data = data::load_dataset(arguments.data);
   context.backbone.path = make_backbone(arguments).string();
   context.backbone.precision = arguments.precision;
   methods::Cllm4RecOptions options;
-  options.dropout = false;
   const auto parts = methods::make_parts(options, context);
   parts->backbone->eval();
   const auto corpus =
@@ -187,26 +269,28 @@ int run(const Arguments& arguments) {
   methods::save_parts(*parts, arguments.out);
 
   Json batches = Json::object(), kinds = Json::array();
-  methods::CollaborativeObjective collaborative(parts, 20);
-  kinds.push_back(time_steps(collaborative, *parts, arguments, batches));
-  methods::RecommendationObjective recommendation(parts, 20);
-  kinds.push_back(time_steps(recommendation, *parts, arguments, batches));
-  methods::ContentObjective content(parts, corpus, {"content", 20, true});
-  kinds.push_back(time_steps(content, *parts, arguments, batches));
-  parts->options.bucket = true;
-  methods::ContentObjective sorted(parts, corpus, {"content-sorted", 20, true});
-  kinds.push_back(time_steps(sorted, *parts, arguments, batches));
-  kinds.push_back(time_prediction(parts, batches));
+  const auto time = [&](auto objective) {
+    kinds.push_back(time_steps(objective, *parts, arguments, batches));
+  };
+  if (arguments.wants("collaborative")) time(methods::CollaborativeObjective(parts, 20));
+  if (arguments.wants("recommendation")) time(methods::RecommendationObjective(parts, 20));
+  if (arguments.wants("content")) {
+    time(methods::ContentObjective(parts, corpus, {"content", 20, true}));
+  }
+  if (arguments.wants("content-sorted")) {
+    parts->options.bucket = true;
+    time(methods::ContentObjective(parts, corpus, {"content-sorted", 20, true}));
+  }
+  if (arguments.wants("prediction")) kinds.push_back(time_prediction(parts, batches));
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   const Json result = {{"precision", arguments.precision},
-                       {"adam", arguments.adam},
+                       {"dropout", arguments.dropout},
                        {"threads", torch::get_num_threads()},
                        {"kinds", kinds},
                        {"peak_mb", usage.ru_maxrss / 1024}};
   write_file(arguments.out / "batches.json", batches.dump());
-  write_file(arguments.out / cat("ours-", arguments.precision, "-", arguments.adam, ".json"),
-             result.dump(1) + "\n");
+  write_file(arguments.out / "ours.json", result.dump(1) + "\n");
   return 0;
 }
 
@@ -215,13 +299,15 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   if (argc < 4) {
-    std::cerr << "usage: cllm4rec_bench PREPARED TOKENIZER OUT [steps] [adam] [precision]\n";
+    std::cerr << "usage: cllm4rec_bench PREPARED TOKENIZER OUT [KINDS] [STEPS] [PRECISION] "
+                 "[DROPOUT]\n";
     return 2;
   }
   kindred::bench::Arguments arguments{argv[1], argv[2], argv[3]};
-  if (argc > 4) arguments.steps = std::atoll(argv[4]);
-  if (argc > 5) arguments.adam = argv[5];
+  if (argc > 4) arguments.kinds = argv[4];
+  if (argc > 5) arguments.steps = std::atoll(argv[5]);
   if (argc > 6) arguments.precision = argv[6];
+  if (argc > 7) arguments.dropout = std::string(argv[7]) != "off";
   torch::set_num_threads(std::getenv("OMP_NUM_THREADS") ? std::atoi(std::getenv("OMP_NUM_THREADS"))
                                                         : 2);
   try {

@@ -1,13 +1,16 @@
 """The plain twin of bench/cllm4rec_bench.cpp: the same steps on the same batches in PyTorch and
 transformers, written the usual way: padded batches, logits at every position, dense Adam, fp32, SDPA
-attention, no dropout. Prints a table of both.
+attention. Prints a table of both.
 
-Run by bench/cllm4rec.sh: cllm4rec_twin.py OUT OURS.json [steps]
+Run by bench/cllm4rec.sh: cllm4rec_twin.py OUT [STEPS] [DROPOUT], STEPS being how many of the content batches it
+times. DROPOUT (off by default) is the twin's own: with it SDPA keeps the probabilities of every layer, and a
+content step of usual size takes more than 18 GB.
 """
 
 import json
 import pathlib
 import resource
+import statistics
 import sys
 import time
 
@@ -97,22 +100,27 @@ class Twin:
                 nll = -sum(log_p[r, d["targets"]].sum() for r, d in enumerate(batch["documents"]))
         return (nll + mr) / len(batch["documents"])
 
-    def steps(self, kind, batches):
+    def steps(self, kind, batches, dropout):
+        """The loss of the first batch (none under dropout), and the median seconds of a step."""
         adam = torch.optim.Adam([t.weight for t in self.tables.values()], lr=1e-3)
-        first, seconds = None, []
         start = {k: t.weight.detach().clone() for k, t in self.tables.items()}
-        for batch in [batches[0]] + batches:
+        self.model.train(dropout)
+        few = dict(batches[0], documents=batches[0]["documents"][:2])
+        self.loss(kind, few).backward()  # warms up
+        first, seconds = None, []
+        for batch in batches:
             begin = time.perf_counter()
             adam.zero_grad()
             loss = self.loss(kind, batch)
             loss.backward()
             adam.step()
             seconds.append(time.perf_counter() - begin)
-            first = loss.item() if first is None else first
+            first = loss.item() if first is None and not dropout else first
+        self.model.eval()
         with torch.no_grad():
             for k, t in self.tables.items():
                 t.weight.copy_(start[k])
-        return first, sum(seconds[1:]) / len(batches)
+        return first, statistics.median(seconds)
 
     def predict(self, batch):
         best = float("inf")
@@ -127,8 +135,9 @@ class Twin:
 
 def main():
     out = pathlib.Path(sys.argv[1])
-    ours = json.loads(pathlib.Path(sys.argv[2]).read_text())
-    steps = int(sys.argv[3]) if len(sys.argv) > 3 else 2
+    ours = json.loads((out / "ours.json").read_text())
+    steps = int(sys.argv[2]) if len(sys.argv) > 2 else 2
+    dropout = len(sys.argv) > 3 and sys.argv[3] == "on"
     torch.set_num_threads(ours["threads"])
     batches = json.loads((out / "batches.json").read_text())
     twin = Twin(out)
@@ -138,24 +147,34 @@ def main():
         if name == "prediction":
             result[name] = (None, twin.predict(batches[name][0]))
         else:
-            few = steps if name.startswith("content") else 3 * steps
-            result[name] = twin.steps(name, batches[name][:few])
+            some = batches[name][:steps] if name.startswith("content") else batches[name]
+            result[name] = twin.steps(name, some, dropout)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"threads {ours['threads']}, ours {ours['precision']} adam {ours['adam']}")
-    print(f"{'kind':16}{'ours s':>10}{'twin s':>10}{'ratio':>8}{'authors s':>11}{'ratio':>8}  first loss")
-    epoch = [0.0, 0.0]
+    report(ours, result, peak, dropout)
+
+
+def report(ours, result, peak, dropout):
+    names = {True: "on", False: "off"}
+    print(f"threads {ours['threads']}, ours {ours['precision']}, dropout {names[ours['dropout']]}, twin's {names[dropout]}")
+    print(f"{'kind':16}{'tokens':>8}{'padded':>8}{'ours s':>9}{'lazy s':>9}{'twin s':>9}{'ratio':>7}{'authors s':>11}"
+          f"{'ratio':>7}  first loss, ours and twin's")
+    epoch = {"dense": 0.0, "lazy": 0.0, "twin": 0.0}
     for kind in ours["kinds"]:
         name, (loss, seconds) = kind["name"], result[kind["name"]]
         authors = AUTHORS.get(name)
-        by_authors = f"{authors:11.2f}{authors / kind['seconds']:8.1f}" if authors else " " * 19
+        by_authors = f"{authors:11.2f}{authors / kind['dense']:7.1f}" if authors else " " * 18
         losses = f"{kind['first_loss']:.4f} {loss:.4f}" if loss is not None else ""
-        print(f"{name:16}{kind['seconds']:10.3f}{seconds:10.3f}{seconds / kind['seconds']:8.1f}"
-              f"{by_authors}  {losses}")
+        lazy = f"{kind['lazy']:9.3f}" if "lazy" in kind else " " * 9
+        size = f"{kind['tokens']:8.0f}{kind['padded']:8.0f}" if "tokens" in kind else " " * 16
+        print(f"{name:16}{size}{kind['dense']:9.3f}{lazy}{seconds:9.3f}{seconds / kind['dense']:7.1f}{by_authors}  {losses}")
         if name in ("content", "collaborative", "recommendation"):
-            epoch[0] += kind["steps_an_epoch"] * kind["seconds"]
-            epoch[1] += kind["steps_an_epoch"] * seconds
-    print(f"{'epoch of each':16}{epoch[0]:10.1f}{epoch[1]:10.1f}{epoch[1] / epoch[0]:8.1f}")
-    print(f"{'peak MB':16}{ours['peak_mb']:10}{peak:10}{peak / ours['peak_mb']:8.1f}")
+            for form in ("dense", "lazy"):
+                epoch[form] += kind["steps_an_epoch"] * kind[form]
+            epoch["twin"] += kind["steps_an_epoch"] * seconds
+            print(f"{'  its epoch':16}{kind['epoch_tokens']:8.0f}{kind['epoch_padded']:8.0f}   a step, {kind['steps_an_epoch']} steps")
+    if epoch["twin"]:
+        print(f"{'epoch of each':32}{epoch['dense']:9.1f}{epoch['lazy']:9.1f}{epoch['twin']:9.1f}{epoch['twin'] / epoch['dense']:7.1f}")
+    print(f"{'peak MB':32}{ours['peak_mb']:9}{'':9}{peak:9}{peak / ours['peak_mb']:7.1f}")
     for kind in ours["kinds"]:
         for way, ms in kind.get("ms_a_user", {}).items():
             print(f"{way}: {ms:.2f} ms a user")

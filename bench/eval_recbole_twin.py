@@ -1,16 +1,16 @@
-"""Full-ranking evaluation against RecBole's way of doing it, in one run on the same matrices.
+"""Full-ranking evaluation against RecBole's, in one run on the same matrices.
 
-    .venv/bin/python bench/eval_recbole_twin.py --bench build/release/bench/eval_bench
+    python bench/eval_recbole_twin.py --bench build/release/bench/eval_bench
 
-Ours: the evaluation core, by way of bench/eval_bench.cpp. The twin does what RecBole 1.x does for
-`eval_args: {mode: full}`: for each batch of users a score matrix by one matrix product, -inf at the items
-of the user's history, torch.topk, a matrix of zeros with ones at the held-out items, gathered at the top
-items, and metrics in numpy at the end. RecBole's default puts max(1, 4096 // items) users in a batch,
-which is one user for these sizes; the twin is given larger batches (--batch), which are faster.
+Ours: the evaluation core, by way of bench/eval_bench.cpp. RecBole: its own Collector and Evaluator (RecBole 1.2,
+`pip install recbole` beside torch), fed as its Trainer feeds them for `eval_args: {mode: full}`: for each batch of
+users a score matrix by one matrix product, -inf at the items of the user's history, then Collector. Where RecBole is
+not installed the same steps are done by hand here, and the output says so. RecBole's default puts
+max(1, 4096 // items) users in a batch, which is one user for these sizes; it is given larger batches (--batch),
+which are faster.
 
-Same user and item matrices, masking, metrics, K and threads. The twin may be timed on a part of the users
-(--twin-users); its time is then scaled to all of them, and the output says so. Metrics are compared on
-those users.
+Same user and item matrices, masking, metrics, K and threads. RecBole may be timed on a part of the users
+(--twin-users); its time is then scaled to all of them, and the output says so. Metrics are compared on those users.
 """
 
 import argparse
@@ -29,7 +29,7 @@ METRICS = ["recall", "hit", "ndcg", "mrr", "precision"]
 
 def make_input(args, rng):
     """Random vectors with popular items, 5-60 training and 1-10 held-out items a user."""
-    users = rng.standard_normal((args.users, args.dim), dtype=np.float32) / np.sqrt(args.dim)
+    users = rng.standard_normal((args.users, args.dim), dtype=np.float32) / np.float32(np.sqrt(args.dim))
     items = rng.standard_normal((args.items, args.dim), dtype=np.float32)
     items[:, 0] += rng.gumbel(size=args.items).astype(np.float32)
     train, test = [], []
@@ -69,11 +69,53 @@ def run_ours(args, users, items, train, test):
     return json.loads(output.stdout.splitlines()[-1])
 
 
-def twin_hits(users, items, train, test, batch):
-    """[U, K + 1]: hits of the top items, and the number of held-out items."""
+class ByHand:
+    """What RecBole's Collector and Evaluator do, where RecBole is not installed."""
+
+    name = "RecBole's way"
+
+    def __init__(self):
+        self.parts = []
+
+    def collect(self, scores, positive_u, positive_i):
+        import torch
+
+        _, top = torch.topk(scores, max(CUTOFFS), dim=-1)
+        positives = torch.zeros_like(scores, dtype=torch.int)
+        positives[positive_u, positive_i] = 1
+        counts = positives.sum(dim=1, keepdim=True)
+        self.parts.append(torch.cat((torch.gather(positives, 1, top), counts), dim=1))
+
+    def evaluate(self):
+        import torch
+
+        return twin_metrics(torch.cat(self.parts).numpy())
+
+
+class RecBole:
+    """RecBole's own Collector and Evaluator."""
+
+    name = "RecBole"
+
+    def __init__(self):
+        import torch
+        from recbole.evaluator import Collector, Evaluator
+
+        np.float, np.int = float, int  # names it uses that numpy no longer has
+        config = {"metrics": METRICS, "topk": CUTOFFS, "device": torch.device("cpu"), "metric_decimal_place": 8,
+                  "eval_args": {"mode": "full"}}  # fmt: skip
+        self.collector, self.evaluator = Collector(config), Evaluator(config)
+
+    def collect(self, scores, positive_u, positive_i):
+        self.collector.eval_batch_collect(scores, None, positive_u, positive_i)
+
+    def evaluate(self):
+        return dict(self.evaluator.evaluate(self.collector.get_data_struct()))
+
+
+def evaluate_twin(twin, users, items, train, test, batch):
     import torch
 
-    parts = []
     item_rows = torch.from_numpy(items)
     for begin in range(0, len(users), batch):
         end = min(begin + batch, len(users))
@@ -83,12 +125,8 @@ def twin_hits(users, items, train, test, batch):
         positive_i = torch.from_numpy(np.concatenate(test[begin:end]))
         scores = torch.matmul(torch.from_numpy(users[begin:end]), item_rows.T)
         scores[history_u, history_i] = -np.inf
-        _, top = torch.topk(scores, max(CUTOFFS), dim=-1)
-        positives = torch.zeros_like(scores, dtype=torch.int)
-        positives[positive_u, positive_i] = 1
-        counts = positives.sum(dim=1, keepdim=True)
-        parts.append(torch.cat((torch.gather(positives, 1, top), counts), dim=1))
-    return torch.cat(parts).numpy()
+        twin.collect(scores, positive_u, positive_i)
+    return twin.evaluate()
 
 
 def twin_metrics(result):
@@ -116,6 +154,7 @@ def main():
     parser.add_argument("--dim", type=int, default=64)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--ours-only", action="store_true")
     parser.add_argument("--twin-users", type=int, default=0, help="time the twin on that many users (0: all)")
     args = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
@@ -124,17 +163,23 @@ def main():
     torch.set_num_threads(args.threads)
     users, items, train, test = make_input(args, np.random.default_rng(1))
     ours = run_ours(args, users, items, train, test)
+    print(f"{args.users} users x {args.items} items x {args.dim} dimensions, {args.threads} threads")
+    print(f"kindred       {ours['seconds']:8.1f} s, peak memory {ours['peak_mb']:.0f} MB")
+    if args.ours_only:
+        return
     part = min(args.users, args.twin_users or args.users)
+    try:
+        other = RecBole()
+    except ImportError:
+        other = ByHand()
     began = time.perf_counter()
-    twin = twin_metrics(twin_hits(users[:part], items, train[:part], test[:part], args.batch))
+    twin = evaluate_twin(other, users[:part], items, train[:part], test[:part], args.batch)
     spent = time.perf_counter() - began
     seconds = spent * args.users / part
     same = ours if part == args.users else run_ours(args, users[:part], items, train[:part], test[:part])
     worst = max(abs(twin[name] - same["metrics"][name]) for name in twin)
     scaled = "" if part == args.users else f" (timed on {part} users: {spent:.1f} s, scaled)"
-    print(f"{args.users} users x {args.items} items x {args.dim} dimensions, {args.threads} threads")
-    print(f"kindred       {ours['seconds']:8.1f} s, peak memory {ours['peak_mb']:.0f} MB")
-    print(f"RecBole's way {seconds:8.1f} s{scaled}, batches of {args.batch} users")
+    print(f"{other.name:13} {seconds:8.1f} s{scaled}, batches of {args.batch} users")
     print(f"ratio         {seconds / ours['seconds']:8.1f}")
     print(f"largest difference of a metric on {part} users: {worst:.1e}")
     assert worst < 1e-4, "the two evaluations disagree"

@@ -18,6 +18,8 @@ using prompt::Filling;
 
 // Tokens of one forward pass: enough to fill two cores' products, little enough memory.
 constexpr int64_t tokens_at_a_time = 4096;
+// Lists generated together: every step reads all weights, whether for one list or for many.
+constexpr size_t lists_at_a_time = 64;
 
 // Dropout off while it lives.
 class Evaluating {
@@ -159,16 +161,26 @@ torch::Tensor Cllm4RecRecommender::user_rows(const torch::Tensor& rows,
   return torch::where(rows.lt(known).unsqueeze(1), from_table, from_others);
 }
 
+std::array<prompt::SlotVectors, slot_kinds> Cllm4RecRecommender::slot_vectors(
+    const Prompts& prompts) const {
+  return {[&](const torch::Tensor& rows) { return user_rows(rows, prompts); },
+          [&](const torch::Tensor& rows) {
+            return items_.index_select(0, rows.cpu()).to(parts_->device);
+          }};
+}
+
+torch::Tensor Cllm4RecRecommender::prompt_vectors(const Prompts& prompts) const {
+  prompt::PromptBatch batch = prompt::collate(prompts.packed, slot_kinds, {});
+  batch.to(parts_->device);
+  return prompt::embeddings(batch, *parts_->backbone, slot_vectors(prompts));
+}
+
 torch::Tensor Cllm4RecRecommender::last_hidden(const Prompts& prompts) {
   prompt::PromptBatch batch =
       prompt::collate(prompts.packed, slot_kinds, prompt::last_positions(prompts.packed));
   batch.to(parts_->device);
-  const std::array<prompt::SlotVectors, slot_kinds> vectors{
-      [&](const torch::Tensor& rows) { return user_rows(rows, prompts); },
-      [&](const torch::Tensor& rows) {
-        return items_.index_select(0, rows.cpu()).to(parts_->device);
-      }};
-  return prompt::read_hidden(batch, *parts_->backbone, vectors).to(torch::kCPU, torch::kFloat32);
+  return prompt::read_hidden(batch, *parts_->backbone, slot_vectors(prompts))
+      .to(torch::kCPU, torch::kFloat32);
 }
 
 torch::Tensor Cllm4RecRecommender::user_vectors(std::span<const Query> queries) {
@@ -214,36 +226,36 @@ model::TopItems Cllm4RecRecommender::top(const model::TopRequest& request) {
   model::TopItems out;
   out.items.resize(request.queries.size());
   out.scores.resize(request.queries.size());
-  for (size_t row = 0; row < request.queries.size(); ++row) generate(row, request, out);
+  for (size_t begin = 0; begin < request.queries.size(); begin += lists_at_a_time) {
+    generate(begin, std::min(begin + lists_at_a_time, request.queries.size()), request, out);
+  }
   return out;
 }
 
-void Cllm4RecRecommender::generate(size_t row, const model::TopRequest& request,
-                                   model::TopItems& out) {
-  Prompts prompts;
-  add_prompt(request.queries[row], prompts);
-  std::vector<uint8_t> allowed(static_cast<size_t>(item_count()), request.among.empty());
-  for (const Index item : request.among) allowed[static_cast<size_t>(item)] = 1;
-  if (!request.masked.empty()) {
+// A list being generated.
+struct Cllm4RecRecommender::List {
+  size_t row;                        // its query
+  std::unique_ptr<lm::Cache> cache;  // of its prompt and the items so far
+  std::vector<uint8_t> allowed;      // [J]
+  int64_t left;                      // items that may still be added
+  double log_probability = 0;        // of the list so far
+
+  List(size_t query, std::unique_ptr<lm::Cache> empty, const model::TopRequest& request,
+       std::array<int64_t, 2> items_and_left)
+      : row(query),
+        cache(std::move(empty)),
+        allowed(static_cast<size_t>(items_and_left[0]), request.among.empty()),
+        left(items_and_left[1]) {
+    for (const Index item : request.among) allowed[static_cast<size_t>(item)] = 1;
+    if (request.masked.empty()) return;
     for (const Index item : request.masked[row]) allowed[static_cast<size_t>(item)] = 0;
   }
-  const auto rank = [&](size_t item) {
-    return request.tie_ranks.empty() ? static_cast<uint32_t>(item) : request.tie_ranks[item];
-  };
-  const auto cache = parts_->backbone->make_cache();
-  const prompt::PromptBatch batch = prompt::collate(prompts.packed, slot_kinds, {});
-  const std::array<prompt::SlotVectors, slot_kinds> vectors{
-      [&](const torch::Tensor& rows) { return user_rows(rows, prompts); },
-      [&](const torch::Tensor& rows) { return items_.index_select(0, rows); }};
-  torch::Tensor next = prompt::embeddings(batch, *parts_->backbone, vectors);
-  double log_probability = 0;
-  // The prompt's history leaves room for the items that are generated after it.
-  const int64_t left = parts_->backbone->context() - prompts.packed.tokens() + 1;
-  for (int64_t k = 0; k < std::min(request.k, left); ++k) {
-    const torch::Tensor hidden = parts_->backbone->hidden_next(next, *cache).slice(0, -1);
-    const torch::Tensor logits =
-        torch::mv(items_, hidden.squeeze(0).to(torch::kFloat32)).contiguous();
-    const float* score = logits.data_ptr<float>();
+
+  // The best allowed item by its logit; the number of items where there is none.
+  size_t best(const float* score, std::span<const uint32_t> ranks) const {
+    const auto rank = [&](size_t item) {
+      return ranks.empty() ? static_cast<uint32_t>(item) : ranks[item];
+    };
     size_t best = allowed.size();
     for (size_t item = 0; item < allowed.size(); ++item) {
       if (!allowed[item]) continue;
@@ -252,12 +264,60 @@ void Cllm4RecRecommender::generate(size_t row, const model::TopRequest& request,
         best = item;
       }
     }
-    if (best == allowed.size()) return;
-    log_probability += score[best] - torch::logsumexp(logits, 0).item<double>();
-    allowed[best] = 0;
-    out.items[row].push_back(static_cast<Index>(best));
-    out.scores[row].push_back(static_cast<float>(log_probability));
-    next = items_.slice(0, static_cast<int64_t>(best), static_cast<int64_t>(best) + 1);
+    return best;
+  }
+};
+
+// Reads each list's new tokens; the hidden state of each list's last one, [lists, D].
+torch::Tensor Cllm4RecRecommender::next_states(const torch::Tensor& tokens,
+                                               const std::vector<int64_t>& offsets,
+                                               std::span<const List> lists) const {
+  std::vector<lm::Cache*> caches;
+  for (const List& list : lists) caches.push_back(list.cache.get());
+  const torch::Tensor hidden = parts_->backbone->hidden_next({tokens, offsets}, caches);
+  std::vector<int64_t> last(offsets.begin() + 1, offsets.end());
+  for (int64_t& position : last) --position;
+  return hidden.to(torch::kCPU, torch::kFloat32)
+      .index_select(0, torch::tensor(last, torch::kInt64));
+}
+
+void Cllm4RecRecommender::generate(size_t begin, size_t end, const model::TopRequest& request,
+                                   model::TopItems& out) {
+  Prompts prompts;
+  for (size_t row = begin; row < end; ++row) add_prompt(request.queries[row], prompts);
+  std::vector<int64_t> offsets = prompts.packed.offsets();
+  std::vector<List> lists;
+  for (size_t row = begin; row < end; ++row) {
+    // The prompt's history leaves room for the items that are generated after it.
+    const int64_t tokens = offsets[row - begin + 1] - offsets[row - begin];
+    const int64_t left = std::min(request.k, parts_->backbone->context() - tokens + 1);
+    lists.emplace_back(row, parts_->backbone->make_cache(), request,
+                       std::array{item_count(), left});
+  }
+  torch::Tensor tokens = prompt_vectors(prompts);
+  while (!lists.empty()) {
+    const torch::Tensor logits =
+        torch::mm(next_states(tokens, offsets, lists), items_.t()).contiguous();
+    const torch::Tensor normalisers = torch::logsumexp(logits, 1);
+    std::vector<List> going;
+    std::vector<int64_t> chosen;
+    for (size_t i = 0; i < lists.size(); ++i) {
+      List& list = lists[i];
+      const float* score = logits.const_data_ptr<float>() + static_cast<int64_t>(i) * item_count();
+      const size_t best = list.best(score, request.tie_ranks);
+      if (best == list.allowed.size() || list.left <= 0) continue;
+      list.log_probability += score[best] - normalisers.const_data_ptr<float>()[i];
+      list.allowed[best] = 0;
+      out.items[list.row].push_back(static_cast<Index>(best));
+      out.scores[list.row].push_back(static_cast<float>(list.log_probability));
+      if (--list.left == 0) continue;
+      chosen.push_back(static_cast<int64_t>(best));
+      going.push_back(std::move(list));
+    }
+    lists = std::move(going);
+    tokens = items_.index_select(0, torch::tensor(chosen, torch::kInt64)).to(parts_->device);
+    offsets.resize(lists.size() + 1);
+    std::iota(offsets.begin(), offsets.end(), int64_t{0});
   }
 }
 

@@ -57,8 +57,15 @@ class Cllm4RecRecommender : public model::Recommender {
   void add_prompt(const model::Query& query, Prompts& prompts);
   torch::Tensor stranger(std::span<const model::Index> items) const;
   torch::Tensor user_rows(const torch::Tensor& rows, const Prompts& prompts) const;
+  /// What the backbone reads in the slots of these prompts.
+  std::array<prompt::SlotVectors, slot_kinds> slot_vectors(const Prompts& prompts) const;
+  torch::Tensor prompt_vectors(const Prompts& prompts) const;
   torch::Tensor last_hidden(const Prompts& prompts);
-  void generate(size_t row, const model::TopRequest& request, model::TopItems& out);
+  /// Lists of the queries [begin, end), a step of all of them at a time.
+  struct List;
+  void generate(size_t begin, size_t end, const model::TopRequest& request, model::TopItems& out);
+  torch::Tensor next_states(const torch::Tensor& tokens, const std::vector<int64_t>& offsets,
+                            std::span<const List> lists) const;
 
   std::shared_ptr<Cllm4RecParts> parts_;
   torch::Tensor items_;      // [J, D] as recommended by

@@ -291,6 +291,30 @@ TEST_F(Cllm4RecServing, AutoregressiveListsAreGreedyAndUnmasked) {
   EXPECT_TRUE(std::is_sorted(lists.scores[1].rbegin(), lists.scores[1].rend()));
 }
 
+TEST_F(Cllm4RecServing, ListsGeneratedTogetherAreThoseGeneratedAlone) {
+  bench.parts->options.predict = "autoregressive";
+  Cllm4RecRecommender recommender(bench.parts);
+  // Prompts of different lengths; the second list ends early, for want of items.
+  const std::vector<model::Query> queries{known(1), stranger({0}), stranger({0, 2, 3}), known(0)};
+  std::vector<std::vector<data::Index>> masked{{2}, {}, {0, 2}, {}};
+  for (data::Index item = 0; item + 2 < recommender.item_count(); ++item) masked[1].push_back(item);
+  const model::TopItems together =
+      recommender.top({.queries = queries, .k = 4, .masked = masked, .tie_ranks = {}, .among = {}});
+  EXPECT_EQ(together.items[1].size(), 2u);
+  for (size_t q = 0; q < queries.size(); ++q) {
+    const model::TopItems alone = recommender.top({.queries = std::span(queries).subspan(q, 1),
+                                                   .k = 4,
+                                                   .masked = std::span(masked).subspan(q, 1),
+                                                   .tie_ranks = {},
+                                                   .among = {}});
+    EXPECT_EQ(together.items[q], alone.items[0]) << q;
+    ASSERT_EQ(together.scores[q].size(), alone.scores[0].size());
+    for (size_t k = 0; k < alone.scores[0].size(); ++k) {
+      EXPECT_NEAR(together.scores[q][k], alone.scores[0][k], 1e-4);
+    }
+  }
+}
+
 TEST_F(Cllm4RecServing, SavedAndLoadedItRecommendsTheSame) {
   const fs::path folder = fs::path(::testing::TempDir()) / "cllm4rec_saved";
   fs::remove_all(folder);
