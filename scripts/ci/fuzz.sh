@@ -15,7 +15,7 @@ python3 tests/fuzz/seeds.py "$work/seeds"
 fuzz_one() {  # target seconds work
   local log="$3/$1.log"
   mkdir -p "$3/corpus/$1" "$3/seeds/$1"
-  if ! "build/fuzz/tests/fuzz/$1" -max_total_time="$2" -timeout=25 -rss_limit_mb=2048 -print_final_stats=1 \
+  if ! "build/fuzz/tests/fuzz/$1" -max_total_time="$2" -timeout=60 -rss_limit_mb=2048 -print_final_stats=1 \
       -artifact_prefix="build/fuzz/faults/$1-" "$3/corpus/$1" "$3/seeds/$1" >"$log" 2>&1; then
     tail -40 "$log" >&2
     say "$1: a fault; its input is in build/fuzz/faults"

@@ -22,18 +22,20 @@ class FieldSplitter {
   bool more(std::string_view line);
 
   /// The fields without their quoting, once the record is complete. They live until the next
-  /// record, as long as the line given to `start` does.
+  /// record, as long as the line last given does; earlier lines may be gone.
   const std::vector<std::string_view>& fields() const { return fields_; }
 
  private:
   bool split(std::string_view line, size_t at);
   bool close_quoted(std::string_view line, size_t& at);
   void push_quoted(std::string_view line, size_t begin, size_t& at, bool closed);
+  bool goes_on();
 
   const Delimited& syntax_;
   std::vector<std::string_view> fields_;
   std::deque<std::string> owned_;  // what fields_ points into where it is not the line
   std::string open_;               // the quoted field being read
+  size_t kept_ = 0;                // fields that live in owned_
 };
 
 }  // namespace kindred::data

@@ -53,22 +53,28 @@ void FieldSplitter::push_quoted(std::string_view line, size_t begin, size_t& at,
   }
 }
 
+/// The record goes on: the line at hand is gone when the next one has been read, so fields that
+/// point into it are copied. Each once, so that long records cost no more than their bytes.
+bool FieldSplitter::goes_on() {
+  for (; kept_ < fields_.size(); ++kept_) fields_[kept_] = owned_.emplace_back(fields_[kept_]);
+  return false;
+}
+
 bool FieldSplitter::start(std::string_view line) {
   fields_.clear();
   owned_.clear();
-  return split(line, 0);
+  kept_ = 0;
+  return split(line, 0) || goes_on();
 }
 
 bool FieldSplitter::more(std::string_view line) {
-  // Fields so far may point into a line that is gone by the end of the record.
-  for (std::string_view& field : fields_) field = owned_.emplace_back(field);
   open_ += '\n';
   size_t at = 0;
   if (!close_quoted(line, at)) return false;
   fields_.push_back(owned_.emplace_back(std::move(open_)));
   open_.clear();
   if (at >= line.size()) return true;
-  return split(line, at + syntax_.separator.size());
+  return split(line, at + syntax_.separator.size()) || goes_on();
 }
 
 }  // namespace kindred::data

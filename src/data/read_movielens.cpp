@@ -8,6 +8,7 @@
 #include "data/lines.h"
 #include "data/readers.h"
 #include "data/text_tables.h"
+#include "data/utf8.h"
 
 namespace kindred::data {
 namespace {
@@ -175,8 +176,14 @@ class MovieLensReader : public RawReader {
     if (!genres_.empty()) {
       LineReader lines(genres_);
       std::string_view line;
-      while (lines.next(line))
-        if (!trim(line).empty()) genres.emplace_back(line.substr(0, line.find('|')));
+      while (lines.next(line)) {
+        if (trim(line).empty()) continue;
+        const std::string_view genre = line.substr(0, line.find('|'));
+        if (is_utf8(genre))
+          genres.emplace_back(genre);
+        else
+          append_latin1(genres.emplace_back(), genre);
+      }
     }
     for (size_t i = 0; i < genres.size(); ++i) names.emplace_back(std::to_string(6 + i), false);
     auto records = open_delimited(movies_, syntax_of("|"), names, context.bad);

@@ -151,14 +151,16 @@ TEST_F(Formats, MovieLens100K) {
   write("u.item",
         "242|Kolya (1996)|24-Jan-1997||http://x|0|1|0|1\n302|L.A. Confidential (1997)|01-Jan-1997||"
         "http://y|0|0|1|0\n267|unknown||||1|0|0|0\n");
-  write("u.genre", "unknown|0\nAction|1\nFilm-Noir|2\nComedy|3\n\n");
+  write("u.genre",
+        "unknown|0\nAction|1\nFilm-Noir|2\nCom\xe9"
+        "die|3\n\n");  // Latin-1
   write("u.user", "196|49|M|writer|55105\n186|39|F|executive|00000\n");
   const auto dataset = prepared(options("movielens"));
   EXPECT_EQ(all_rows(*dataset), (Rows{{"196", "242", 3, 881250949}, {"186", "302", 3, 891717742}}));
   EXPECT_EQ(texts(dataset->items, dataset->item_text("title")),
             (Texts{{"242", "Kolya (1996)"}, {"302", "L.A. Confidential (1997)"}}));
   EXPECT_EQ(texts(dataset->items, dataset->item_text("categories")),
-            (Texts{{"242", "Action | Comedy"}, {"302", "Film-Noir"}}));
+            (Texts{{"242", "Action | Comédie"}, {"302", "Film-Noir"}}));
   EXPECT_EQ(texts(dataset->users, dataset->user_text("text")),
             (Texts{{"196", "male, age 49, writer"}, {"186", "female, age 39, executive"}}));
 }

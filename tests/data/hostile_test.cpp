@@ -7,10 +7,12 @@
 
 #include "data/atomic.h"
 #include "data/dataset.h"
+#include "data/delimited.h"
 #include "data/describe.h"
 #include "data/lines.h"
 #include "data/prepare.h"
 #include "data/python_literal.h"
+#include "data/source.h"
 #include "data/temporary.h"
 
 namespace kindred::data {
@@ -187,9 +189,10 @@ TEST_F(Hostile, PythonLiteralsAsJson) {
   EXPECT_EQ(converted("['\\'', \"\\\"\", u'x', r'\\d', '\\101', '\\U0001F600', '\\q']"),
             "[\"'\",\"\\\"\",\"x\",\"\\\\d\",\"A\",\"\\ud83d\\ude00\",\"\\\\q\"]");
   EXPECT_EQ(converted("()"), "[]");
-  for (const char* bad :
-       {"", "{", "{'a'}", "{'a': }", "'open", "'\\x4'", "'\\", "foo", "1 2", "{'a': f()}", "[1,,2]",
-        "'\\U00110000'", "inf", "nan", "--1", "01", "[00.5]", "{1 + 2: 3}", "u", "[1", "'a' b"})
+  for (const char* bad : {"",    "{",   "{'a'}", "{'a': }",    "'open",  "'\\x4'",
+                          "'\\", "foo", "1 2",   "{'a': f()}", "[1,,2]", "'\\U00110000'",
+                          "inf", "nan", "--1",   "01",         "[00.5]", "{1 + 2: 3}",
+                          "u",   "[1",  "'a' b"})
     EXPECT_EQ(converted(bad), "refused") << bad;
   EXPECT_EQ(converted(std::string(100000, '[')), "refused");
   EXPECT_EQ(converted(std::string(50, '[') + std::string(50, ']')),
@@ -329,6 +332,33 @@ TEST_F(Hostile, CsvQuotesThatNeverCloseCostOneRow) {
   EXPECT_EQ(prepared(o)->user_count(), 2);
   EXPECT_NE(info_["rows"]["first_bad"].get<std::string>().find("in.csv:2: a quoted field"),
             std::string::npos);
+}
+
+// The first line of a record is gone (moved, or overwritten where it was repaired) when its next
+// line has been read; its fields must not be.
+TEST(Delimited, FieldsOutliveTheLineTheyCameFrom) {
+  for (const std::string bad_byte : {"\xff", ""}) {
+    std::string content = "user,item,text,more\n";
+    for (int i = 0; i < 20000; ++i) {
+      const std::string n = std::to_string(i);
+      content += "a person's long name " + n + ",thing number " + n + ",\"one" + bad_byte +
+                 "\nand" + bad_byte + "\ntwo " + n + "\",end " + n + "\n";
+    }
+    const std::string shown = bad_byte.empty() ? "" : "\xef\xbf\xbd";
+    Delimited syntax;
+    BadRows bad("0");
+    const auto records = open_delimited(LineReader(memory_source(content), "in.csv"), syntax,
+                                        {"user", "item", "text", "more"}, bad);
+    for (int i = 0; i < 20000; ++i) {
+      const std::string n = std::to_string(i);
+      ASSERT_TRUE(records->next());
+      ASSERT_EQ(records->cell(0).text, "a person's long name " + n);
+      ASSERT_EQ(records->cell(1).text, "thing number " + n);
+      ASSERT_EQ(records->cell(2).text, "one" + shown + "\nand" + shown + "\ntwo " + n);
+      ASSERT_EQ(records->cell(3).text, "end " + n);
+    }
+    EXPECT_FALSE(records->next());
+  }
 }
 
 TEST_F(Hostile, CsvRowsOfTheWrongWidthAndMissingColumns) {
