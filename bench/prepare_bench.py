@@ -5,9 +5,9 @@
 
 PROGRAM is the built prepare_bench. The file of reviews is made in $TMPDIR (the same bytes every time)
 and removed at the end. Each measurement is a process of its own: its wall time, its processor time (user
-and system, which "a core" divides by), its peak resident memory. The best of the repeats by processor time
-counts: the first writes into memory that the machine has not handed out yet. Kindred reads, splits and writes the prepared folder, texts included; pandas only
-reads. Without pandas that row says so.
+and system, which "a core" divides by), its peak resident memory. The best of the repeats by processor
+time counts: the first writes into memory that the machine has not handed out yet. Kindred reads, splits
+and writes the prepared folder, texts included; pandas only reads. Without pandas that row says so.
 """
 
 import argparse

@@ -45,6 +45,9 @@ std::string column_of(const ColumnRoles& roles, std::string_view role) {
 std::string require_column(const ColumnRoles& roles, std::string_view role, const char* option) {
   std::string column = column_of(roles, role);
   if (!column.empty()) return column;
+  if (roles.empty())
+    throw Error(Exit::usage, option,
+                cat("is not given; name the columns, such as ", role, "=NAME"));
   std::vector<std::string> given;
   for (const auto& [name, unused] : roles) given.push_back(name);
   throw Error(Exit::usage, option,

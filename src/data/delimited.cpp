@@ -1,5 +1,6 @@
 // Delimited text as records.
 
+#include <algorithm>
 #include <charconv>
 #include <deque>
 
@@ -88,14 +89,31 @@ class DelimitedRecords : public Records {
   }
 
   int named(const ColumnName& column, const std::vector<std::string>& names) const {
-    for (const std::string& wanted : column.names)
-      for (size_t i = 0; i < names.size(); ++i)
-        if (names[i] == wanted) return static_cast<int>(i);
+    const std::string where = cat(lines_.path().string(), ":1");
+    for (const std::string& wanted : column.names) {
+      const auto found = std::find(names.begin(), names.end(), wanted);
+      if (found == names.end()) continue;
+      if (std::find(found + 1, names.end(), wanted) != names.end())
+        throw Error(Exit::bad_data, where,
+                    cat("has two columns '", wanted, "', and only one can be meant; rename one"));
+      return static_cast<int>(found - names.begin());
+    }
     if (!column.required) return -1;
     throw Error(
-        Exit::bad_data, cat(lines_.path().string(), ":1"),
+        Exit::bad_data, where,
         cat("has no column '", column.names.front(), "'", suggestion(column.names.front(), names),
-            "; its columns are ", join(names, ", ")));
+            "; its columns are ", shown(join(names, ", "), 300), separator_hint(names)));
+  }
+
+  /// What may be wrong where the whole header is one column.
+  static std::string separator_hint(const std::vector<std::string>& names) {
+    if (names.size() != 1) return {};
+    for (const char* separator : {";", "|", ","})
+      if (names[0].find(separator) != std::string::npos)
+        return cat("; if '", separator, "' stands between them, give --field-separator '",
+                   separator, "'");
+    return names[0].find('\t') == std::string::npos ? ""
+                                                    : "; with tabs between them it is --format tsv";
   }
 
   /// The next line as UTF-8, from those put back or from the file.

@@ -12,6 +12,9 @@
 #include "data/numbers.h"
 #include "data/prepared.h"
 #include "data/raw.h"
+#include "data/store.h"
+#include "data/text_tables.h"
+#include "data/utf8.h"
 
 namespace kindred::data {
 
@@ -84,14 +87,27 @@ class Counter : public RowSink {
     users.add(row.user);
     items.add(row.item);
     texts += !row.review.empty();
+    note("user", row.user);
+    note("item", row.item);
   }
-  int64_t rows = 0, texts = 0;
+  int64_t rows = 0, texts = 0, blanks = 0;
+  std::string first_blank;  ///< such as "user id 'a b'"
   IdMap users, items;
+
+ private:
+  void note(const char* what, std::string_view id) {
+    if (has_blank(id) && blanks++ == 0) first_blank = cat(what, " id '", shown(id), "'");
+  }
 };
 
 std::string counted(int64_t rows, int64_t users, int64_t items) {
   return cat(with_commas(rows), " interactions of ", with_commas(users), " users with ",
              with_commas(items), " items");
+}
+
+std::string bad_rows_problem(const BadRows& bad) {
+  return cat(bad.first(), " (first of ", with_commas(static_cast<long long>(bad.bad_count())),
+             " rows that cannot be read)");
 }
 
 Description describe_raw(const fs::path& path, const std::string& format) {
@@ -109,10 +125,36 @@ Description describe_raw(const fs::path& path, const std::string& format) {
   description.what = cat("raw data, format ", format, ": ",
                          counted(counter.rows, counter.users.size(), counter.items.size()));
   if (counter.texts > 0) description.what += cat(", ", with_commas(counter.texts), " reviews");
-  if (bad.bad_count() > 0)
-    description.problems.push_back(cat(bad.first(), " (first of ",
-                                       with_commas(static_cast<long long>(bad.bad_count())),
-                                       " rows that cannot be read)"));
+  if (bad.bad_count() > 0) description.problems.push_back(bad_rows_problem(bad));
+  if (counter.blanks > 0)
+    description.problems.push_back(cat(path.string(), ": ", counter.first_blank,
+                                       " holds a blank (first of ", with_commas(counter.blanks),
+                                       "); prepare needs --replace-id-spaces _"));
+  return description;
+}
+
+/// A person's own table, of which only its owner knows what the columns mean.
+Description describe_table(const fs::path& path, const std::string& format) {
+  Description description{cat("a table (", format, ")"), {}};
+  BadRows bad("100%");
+  try {
+    if (!fs::is_directory(path)) {
+      Delimited syntax;
+      if (format == "tsv") syntax.separator = "\t";
+      const auto records = open_table(path, {}, bad, format);
+      int64_t rows = 0;
+      while (records->next()) ++rows;
+      description.what += cat(": ", with_commas(rows), " rows");
+      if (format != "jsonl")
+        description.what +=
+            cat(", columns ", shown(join(delimited_header(path, syntax), ", "), 300));
+    }
+  } catch (const Error& error) {
+    description.problems.emplace_back(error.what());
+  }
+  if (bad.bad_count() > 0) description.problems.push_back(bad_rows_problem(bad));
+  description.what +=
+      cat("; prepare reads it with --format ", format, " and --columns user=NAME,item=NAME");
   return description;
 }
 
@@ -212,9 +254,7 @@ std::optional<Description> describe(const fs::path& path) {
   }
   if (!format) return {};
   if (*format == "csv" || *format == "tsv" || *format == "jsonl")
-    return Description{cat("a table (", *format, "); prepare reads it with --format ", *format,
-                           " and --columns user=NAME,item=NAME"),
-                       {}};
+    return describe_table(path, *format);
   return describe_raw(path, *format);
 }
 

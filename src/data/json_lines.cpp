@@ -89,7 +89,9 @@ class JsonRecords : public Records {
       bad_.bad(where(),
                trim(line).starts_with('[')
                    ? "a JSON list, expected one object a line (jq -c '.[]' makes lines of it)"
-                   : cat("not a JSON object: ", problem_));
+               : trim(line).starts_with('{')
+                   ? cat("not a JSON object: ", problem_)
+                   : cat("'", shown(trim(line), 20), "' is no JSON object"));
     }
     return false;
   }

@@ -8,6 +8,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/strings.h"
+#include "data/describe.h"
 #include "data/filters.h"
 #include "data/numbers.h"
 #include "data/prepared.h"
@@ -76,6 +77,17 @@ std::vector<uint8_t> ids_in_use(const std::vector<Index>& column, const std::vec
   return used;
 }
 
+std::string guessed_format(const fs::path& input) {
+  if (!fs::exists(input)) throw Error(Exit::missing, input.string(), "no such file or folder");
+  const auto format = guess_format(input);
+  if (!format)
+    throw Error(Exit::usage, "format",
+                cat("cannot be guessed for ", input.string(), "; give one of ",
+                    join(format_names(), ", ")));
+  log::info(cat(input.string(), " is read as ", *format));
+  return *format;
+}
+
 /// One run of prepare, step by step.
 class Run {
  public:
@@ -96,6 +108,10 @@ class Run {
     reader_->interactions(store, context_);
     bad_.finish();
     store.finish();
+    if (store.rows_read == 0)
+      throw Error(Exit::bad_data, options_.input,
+                  cat("holds no interaction that can be read",
+                      bad_.first().empty() ? "" : "; its first row: ", bad_.first()));
     Selection selection = select_all(store);
     steps_ = apply_filters(store, options_, selection);
     parts_ = split_rows(store, selection, options_.split, split_report_);
@@ -195,7 +211,9 @@ void check_options(const RawOptions& options) {
 PrepareReport prepare(const PrepareOptions& options, std::stop_token stop) {
   if (options.input.empty()) throw Error(Exit::usage, "input", "no file or folder given");
   if (options.output.empty()) throw Error(Exit::usage, "output", "no folder given");
-  return Run(options, stop).run();
+  PrepareOptions chosen = options;
+  if (chosen.format.empty()) chosen.format = guessed_format(chosen.input);
+  return Run(std::move(chosen), stop).run();
 }
 
 }  // namespace kindred::data

@@ -41,9 +41,12 @@ class Converter {
     if (first == '{') return dict(depth);
     if (first == '[' || first == '(') return list(depth);
     if (starts_string()) return strings();
-    if (take_word("None")) return out_ += "null", true;
-    if (take_word("True")) return out_ += "true", true;
-    if (take_word("False")) return out_ += "false", true;
+    for (const char* nothing : {"None", "null", "NaN"})
+      if (take_word(nothing)) return out_ += "null", true;
+    for (const char* truth : {"True", "true"})
+      if (take_word(truth)) return out_ += "true", true;
+    for (const char* untruth : {"False", "false"})
+      if (take_word(untruth)) return out_ += "false", true;
     return number();
   }
 

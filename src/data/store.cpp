@@ -32,9 +32,13 @@ namespace {
 constexpr std::string_view blanks(" \t\n\r\v\f\0", 7);
 }
 
+bool has_blank(std::string_view id) {
+  return id.find_first_of(blanks) != std::string_view::npos;
+}
+
 std::string_view with_blanks_replaced(std::string_view id, const std::string& replacement,
                                       std::string& buffer) {
-  if (id.find_first_of(blanks) == std::string_view::npos) return id;
+  if (!has_blank(id)) return id;
   buffer.clear();
   for (const char c : id)
     if (blanks.find(c) != std::string_view::npos)
@@ -46,7 +50,7 @@ std::string_view with_blanks_replaced(std::string_view id, const std::string& re
 
 std::string_view RowStore::checked_id(std::string_view id, const char* what,
                                       std::string& buffer) const {
-  if (id.find_first_of(blanks) == std::string_view::npos) return id;
+  if (!has_blank(id)) return id;
   if (!replacement_)
     throw Error(Exit::bad_data, cat(what, " id '", shown(id), "'"),
                 "holds a blank, which files of tokens cannot hold; give --replace-id-spaces _");
@@ -109,12 +113,24 @@ void RowStore::store_row(const RawRow& row, Index user_number, Index item_number
   reviews.add(by_user ? static_cast<uint32_t>(user_number) : size() - 1, row.review);
 }
 
+/// Says so where some times are of another size than most, as when two sources are mixed.
+void RowStore::warn_of_other_units(TimeUnit unit) const {
+  if (unit == TimeUnit::position || unit == TimeUnit::compact_date) return;
+  const auto other = [&](int64_t value) {
+    return value != 0 && detect_time_unit({&value, 1}) != unit;
+  };
+  const auto first = std::find_if(time.begin(), time.end(), other);
+  if (first == time.end()) return;
+  log::warning(cat(with_commas(std::count_if(first, time.end(), other)), " times do not look like ",
+                   time_unit_name(unit), " (the first is ", *first, "); are two units mixed?"));
+}
+
 void RowStore::finish() {
   store_waiting();
   users_read = users.size();
   items_read = items.size();
   reviews.finish();
-  if (!columns.time) return;
+  if (!columns.time || time.empty()) return;
   missing_times = static_cast<uint64_t>(std::count(time.begin(), time.end(), 0));
   const TimeUnit unit = detect_time_unit(time);
   time_unit = time_unit_name(unit);
@@ -129,6 +145,7 @@ void RowStore::finish() {
   if (missing_times > 0 && unit != TimeUnit::position)
     log::warning(
         cat(with_commas(static_cast<long long>(missing_times)), " interactions have time 0"));
+  warn_of_other_units(unit);
   for (int64_t& value : time) value = to_seconds(value, unit);
 }
 

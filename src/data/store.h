@@ -7,10 +7,14 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "data/numbers.h"
 #include "data/raw.h"
 #include "data/sorted_spill.h"
 
 namespace kindred::data {
+
+/// Whether an id holds what a file of tokens cannot: a blank, a line end, a NUL.
+bool has_blank(std::string_view id);
 
 /// The id with `replacement` for every blank or NUL; `buffer` holds it where it differs.
 std::string_view with_blanks_replaced(std::string_view id, const std::string& replacement,
@@ -59,6 +63,7 @@ class RowStore : public RowSink {
 
   std::string_view checked_id(std::string_view id, const char* what, std::string& buffer) const;
   void store_waiting();
+  void warn_of_other_units(TimeUnit unit) const;
   void store_row(const RawRow& row, Index user_number, Index item_number);
 
   ReviewOrder review_order_;
