@@ -1,6 +1,7 @@
 // How the time of a CLLM4Rec step grows with users and with items, at hidden size 64: an L-step and
 // a rec-step of 20 users, row-sparse Adam, the item softmax full or sampled (1,024 items). One
-// table of text on stdout. Excluded: making the data, the once-an-epoch shuffle of users.
+// table of text on stdout, then what the tables take at hidden size 768. Excluded: making the data,
+// the once-an-epoch shuffle of users.
 //
 //   cllm4rec_scaling TOKENIZER_FOLDER [largest]
 
@@ -98,6 +99,21 @@ void row(const fs::path& backbone, int64_t users, int64_t items, int64_t sampled
   std::fflush(stdout);
 }
 
+// What the tables of `rows` people or items take at hidden size 768: collaborative and content fp32
+// weights, two fp32 moments each, and a step count a row (lazy Adam). In inference one weight is
+// read.
+void memory_plan(int64_t largest) {
+  constexpr double width = 768, gigabyte = 1e9;
+  std::printf("\nmemory plan at hidden size 768, GB: %10s %12s %12s\n", "rows", "training",
+              "inference");
+  for (int64_t rows = 1000; rows <= largest; rows *= 10) {
+    const double numbers = static_cast<double>(rows) * width * 4;
+    const double counts = static_cast<double>(rows) * 4;
+    std::printf("%46ld %12.3f %12.3f\n", static_cast<long>(rows),
+                2 * (3 * numbers + counts) / gigabyte, numbers / gigabyte);
+  }
+}
+
 void run(const fs::path& tokenizer, int64_t largest) {
   const fs::path backbone = make_backbone(tokenizer);
   std::printf("%10s %10s %10s %12s %12s\n", "users", "items", "softmax", "L-step ms",
@@ -106,6 +122,7 @@ void run(const fs::path& tokenizer, int64_t largest) {
   for (const int64_t sampled : {0, 1024}) {
     for (int64_t n = 1000; n <= largest; n *= 10) row(backbone, 1000, n, sampled);
   }
+  memory_plan(largest);
 }
 
 }  // namespace
