@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <unordered_map>
+#include <utility>
 
 #include "core/error.h"
 
@@ -124,26 +125,31 @@ ItemSampler::ItemSampler(const std::vector<double>& weights) {
   }
   const size_t n = weights.size();
   probability_.resize(n);
-  threshold_.assign(n, 1.0);
-  alias_.resize(n);
-  std::vector<double> scaled(n);
+  slots_.resize(n);
+  std::vector<double> scaled(n), threshold(n, 1.0);
   std::vector<int32_t> small, large;
   for (size_t i = 0; i < n; ++i) {
     probability_[i] = weights[i] / total;
     scaled[i] = probability_[i] * static_cast<double>(n);
-    alias_[i] = static_cast<int32_t>(i);
+    slots_[i].alias = static_cast<int32_t>(i);
     (scaled[i] < 1.0 ? small : large).push_back(static_cast<int32_t>(i));
   }
   while (!small.empty() && !large.empty()) {
     const size_t s = static_cast<size_t>(small.back()), l = static_cast<size_t>(large.back());
     small.pop_back();
-    threshold_[s] = scaled[s];
-    alias_[s] = static_cast<int32_t>(l);
+    threshold[s] = scaled[s];
+    slots_[s].alias = static_cast<int32_t>(l);
     scaled[l] -= 1.0 - scaled[s];
     if (scaled[l] < 1.0) {
       large.pop_back();
       small.push_back(static_cast<int32_t>(l));
     }
+  }
+  const auto log_q = [&](size_t item) { return static_cast<float>(std::log(probability_[item])); };
+  for (size_t i = 0; i < n; ++i) {
+    slots_[i].threshold = static_cast<float>(threshold[i]);
+    slots_[i].log_own = log_q(i);
+    slots_[i].log_alias = log_q(static_cast<size_t>(slots_[i].alias));
   }
 }
 
@@ -152,19 +158,27 @@ ItemSample ItemSampler::draw(int64_t size, const ItemTargets& targets, Random& r
   const auto rows = targets.rows.accessor<int64_t, 1>();
   const auto items = targets.items.accessor<int64_t, 1>();
   for (int64_t p = 0; p < rows.size(0); ++p) rows_of.emplace(items[p], rows[p]);
+  // Chance first, so that the slots arrive from memory all at once.
+  std::vector<std::pair<size_t, float>> chosen(static_cast<size_t>(size));
+  for (auto& [slot, share] : chosen) {
+    slot = random.below(slots_.size());
+    share = static_cast<float>(random.uniform());
+    __builtin_prefetch(&slots_[slot]);
+  }
+  const float log_size = std::log(static_cast<float>(size));
   std::vector<int64_t> drawn, hit_rows, hit_columns;
   std::vector<float> log_expected;
-  for (int64_t s = 0; s < size; ++s) {
-    const size_t slot = random.below(probability_.size());
-    const size_t item = random.uniform() < threshold_[slot] ? slot : alias_[slot];
-    drawn.push_back(static_cast<int64_t>(item));
-    log_expected.push_back(
-        static_cast<float>(std::log(static_cast<double>(size) * probability_[item])));
-    const auto [first, last] = rows_of.equal_range(static_cast<int64_t>(item));
+  for (const auto& [number, share] : chosen) {
+    const Slot& slot = slots_[number];
+    const bool own = share < slot.threshold;
+    const int64_t item = own ? static_cast<int64_t>(number) : slot.alias;
+    const auto [first, last] = rows_of.equal_range(item);
     for (auto hit = first; hit != last; ++hit) {
       hit_rows.push_back(hit->second);
-      hit_columns.push_back(s);
+      hit_columns.push_back(static_cast<int64_t>(drawn.size()));
     }
+    drawn.push_back(item);
+    log_expected.push_back(log_size + (own ? slot.log_own : slot.log_alias));
   }
   const auto ints = [](const std::vector<int64_t>& v) { return torch::tensor(v, torch::kInt64); };
   return {ints(drawn), torch::tensor(log_expected), ints(hit_rows), ints(hit_columns)};

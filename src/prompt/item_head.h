@@ -54,8 +54,14 @@ class ItemSampler {
   double probability(int64_t item) const { return probability_[static_cast<size_t>(item)]; }
 
  private:
-  std::vector<double> probability_, threshold_;
-  std::vector<int32_t> alias_;
+  // All that one draw reads, in one place: a draw from a large catalogue costs one cache miss.
+  struct Slot {
+    float threshold;  // the slot's own item below it, else the alias
+    int32_t alias;
+    float log_own, log_alias;  // ln q of either
+  };
+  std::vector<double> probability_;
+  std::vector<Slot> slots_;
 };
 
 }  // namespace kindred::prompt

@@ -30,7 +30,26 @@ double squares(const torch::Tensor& values) {
   return total;
 }
 
+// How many rows before its turn a row of a large table is asked from memory.
+constexpr int64_t ahead = 4;
+
+void prefetch(const torch::Tensor& rows, int64_t row) {
+  if (!rows.defined()) return;
+  const int64_t bytes = rows.stride(0) * static_cast<int64_t>(rows.element_size());
+  const char* data = static_cast<const char*>(rows.const_data_ptr()) + row * bytes;
+  for (int64_t at = 0; at < std::min<int64_t>(bytes, 512); at += 64) {
+    __builtin_prefetch(data + at, 1);
+  }
+}
+
 }  // namespace
+
+void Optimizer::prefetch_row(Slot& slot, int64_t row) {
+  prefetch(slot.weight(), row);
+  prefetch(slot.first, row);
+  prefetch(slot.second, row);
+  prefetch(slot.steps, row);
+}
 
 Optimizer::Optimizer(const model::Stage& stage) : options_(stage.train) {
   const std::string& name = options_.optimizer;
@@ -203,6 +222,7 @@ void Optimizer::update_rows(Slot& slot, double learning_rate, float gradient_sca
     AdamStep step{};
     int32_t known = 0;  // the step count `step` was made for: neighbours often share it
     for (int64_t i = from; i < to; ++i) {
+      if (!all && i + ahead < to) prefetch_row(slot, rows[i + ahead]);
       const int64_t r = all ? i : rows[i], at = r * width;
       if (steps && ++steps[r] != known) {
         known = steps[r];

@@ -67,6 +67,8 @@ class Optimizer {
   void add(Slot slot);
   void update_whole(Slot& slot, double learning_rate, float gradient_scale);
   void update_rows(Slot& slot, double learning_rate, float gradient_scale);
+  /// Asks memory for a row and its state.
+  static void prefetch_row(Slot& slot, int64_t row);
   AdamStep adam_step(const Slot& slot, double learning_rate, int64_t t) const;
   PlainStep plain_step(const Slot& slot, double learning_rate, float gradient_scale) const;
   void apply(const AdamStep& adam_step, const PlainStep& plain, const AdamRow& row) const;
