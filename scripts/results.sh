@@ -3,8 +3,9 @@
 # row: a row that is finished is not run again, an interrupted one goes on, a row never run stays blank.
 #   scripts/results.sh                 all rows
 #   scripts/results.sh ease cllm4rec   these rows only, then the table of everything there is
+#   KINDRED_THREADS=1                  threads of each run (two rows can then run side by side)
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
-kindred=build/release/kindred
+kindred="${KINDRED_PROGRAM:-build/release/kindred}"
 dataset=amazon-musical-instruments
 runs=runs/results/$dataset
 export KINDRED_DATA="${KINDRED_DATA:-../shared/data}"
@@ -20,7 +21,7 @@ for row in "${@:-${order[@]}}"; do
   recipe="recipes/$dataset/$row.yaml"
   [ -f "$recipe" ] || die "no recipe $recipe"
   say "$row: ${seeds[$row]:-1} seeds"
-  "$kindred" --quiet sweep "$recipe" --seeds "${seeds[$row]:-1}" --split-seeds --run "$runs/$row" >/dev/null
+  "$kindred" --quiet ${KINDRED_THREADS:+--threads "$KINDRED_THREADS"} sweep "$recipe" --seeds "${seeds[$row]:-1}" --split-seeds --run "$runs/$row" >/dev/null
 done
 
 finished=()
