@@ -143,6 +143,15 @@ const char* time_unit_name(TimeUnit unit) {
   return names[static_cast<int>(unit)];
 }
 
+TimeUnit time_unit_by_size(int64_t value) {
+  const uint64_t size = value < 0 ? -static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
+  if (size < 100000000) return TimeUnit::position;
+  if (size < 100000000000) return TimeUnit::seconds;
+  if (size < 100000000000000) return TimeUnit::milliseconds;
+  if (size < 100000000000000000) return TimeUnit::microseconds;
+  return TimeUnit::nanoseconds;
+}
+
 TimeUnit detect_time_unit(std::span<const int64_t> values) {
   std::vector<int64_t> sample;
   const size_t stride = values.size() / 100000 + 1;
@@ -152,11 +161,7 @@ TimeUnit detect_time_unit(std::span<const int64_t> values) {
   if (std::all_of(sample.begin(), sample.end(), is_compact_date)) return TimeUnit::compact_date;
   const auto middle = sample.begin() + static_cast<std::ptrdiff_t>(sample.size() / 2);
   std::nth_element(sample.begin(), middle, sample.end());
-  if (*middle < 100000000) return TimeUnit::position;
-  if (*middle < 100000000000) return TimeUnit::seconds;
-  if (*middle < 100000000000000) return TimeUnit::milliseconds;
-  if (*middle < 100000000000000000) return TimeUnit::microseconds;
-  return TimeUnit::nanoseconds;
+  return time_unit_by_size(*middle);
 }
 
 int64_t to_seconds(int64_t value, TimeUnit unit) {

@@ -30,8 +30,11 @@ std::optional<int64_t> parse_date(std::string_view text);
 /// How the numbers of a time column are to be read.
 enum class TimeUnit { seconds, milliseconds, microseconds, nanoseconds, compact_date, position };
 const char* time_unit_name(TimeUnit unit);
-/// Guesses the unit from the median of the non-zero values: positions below 10^8, seconds below
-/// 10^11, YYYYMMDDhhmmss where every value is such a date, else milli-, micro- or nanoseconds.
+/// The unit in which a number of this size is a time of our age: positions below 10^8, seconds
+/// below 10^11, then milli-, micro- and nanoseconds.
+TimeUnit time_unit_by_size(int64_t value);
+/// Guesses the unit from the size of the median of the non-zero values; YYYYMMDDhhmmss where every
+/// value is such a date.
 TimeUnit detect_time_unit(std::span<const int64_t> values);
 /// The value in seconds (positions stay as they are).
 int64_t to_seconds(int64_t value, TimeUnit unit);

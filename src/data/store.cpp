@@ -116,9 +116,7 @@ void RowStore::store_row(const RawRow& row, Index user_number, Index item_number
 /// Says so where some times are of another size than most, as when two sources are mixed.
 void RowStore::warn_of_other_units(TimeUnit unit) const {
   if (unit == TimeUnit::position || unit == TimeUnit::compact_date) return;
-  const auto other = [&](int64_t value) {
-    return value != 0 && detect_time_unit({&value, 1}) != unit;
-  };
+  const auto other = [&](int64_t value) { return value != 0 && time_unit_by_size(value) != unit; };
   const auto first = std::find_if(time.begin(), time.end(), other);
   if (first == time.end()) return;
   log::warning(cat(with_commas(std::count_if(first, time.end(), other)), " times do not look like ",
