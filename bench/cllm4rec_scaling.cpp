@@ -1,7 +1,7 @@
 // How the time of a CLLM4Rec step grows with users and with items, at hidden size 64: an L-step and
 // a rec-step of 20 users, row-sparse Adam, the item softmax full or sampled (1,024 items). One
-// table of text on stdout, then what the tables take at hidden size 768. Excluded: making the data,
-// the once-an-epoch shuffle of users.
+// table of text on stdout (sizes measured by turns, medians), then what the tables take at hidden
+// size 768. Excluded: making the data, the once-an-epoch shuffle of users.
 //
 //   cllm4rec_scaling TOKENIZER_FOLDER [largest]
 
@@ -55,50 +55,81 @@ std::shared_ptr<data::Dataset> make_data(int64_t users, int64_t items) {
   return data;
 }
 
-double seconds_a_step(methods::Cllm4RecObjective& objective, model::Stage& stage) {
-  train::Optimizer optimizer(stage);
-  const model::TrainedTables scope(stage.tables);
-  constexpr int warm = 10;
-  constexpr size_t least = 5, most = 300;
-  constexpr double patience = 2.0;  // seconds, after which fewer steps will do
-  std::vector<double> times;
-  double total = 0;
-  for (int step = 0; times.size() < (total < patience ? most : least); ++step) {
+// One size of users and items, ready to step.
+struct Size {
+  int64_t users, items, sampled;
+  std::shared_ptr<methods::Cllm4RecParts> parts;
+  model::Stage stage;
+  std::vector<std::unique_ptr<methods::Cllm4RecObjective>> objectives;
+  std::unique_ptr<train::Optimizer> optimizer;
+  std::unique_ptr<model::TrainedTables> scope;
+  std::vector<std::vector<double>> times{2};
+
+  Size(const fs::path& backbone, int64_t user_count, int64_t item_count, int64_t sample)
+      : users(user_count), items(item_count), sampled(sample) {
+    model::MethodContext context;
+    context.data = make_data(users, items);
+    context.backbone.path = backbone.string();
+    context.backbone.precision = "fp32";
+    methods::Cllm4RecOptions options;
+    options.content = false;
+    options.dropout = false;
+    options.sampled_items = sampled;
+    parts = methods::make_parts(options, context);
+    parts->backbone->eval();
+    stage.train.adam = "lazy";
+    stage.tables = {&parts->collaborative->user, &parts->collaborative->item};
+    objectives.push_back(std::make_unique<methods::CollaborativeObjective>(parts, 20));
+    objectives.push_back(std::make_unique<methods::RecommendationObjective>(parts, 20));
+    optimizer = std::make_unique<train::Optimizer>(stage);
+    scope = std::make_unique<model::TrainedTables>(stage.tables);
+  }
+
+  double step(methods::Cllm4RecObjective& objective, int64_t number) {
     const auto begin = std::chrono::steady_clock::now();
-    const auto batch = objective.batch(0, step % objective.steps(0));
-    optimizer.clear();
+    const auto batch = objective.batch(0, number % objective.steps(0));
+    optimizer->clear();
     const model::LossParts loss = objective.loss(*batch);
     (loss.sum / loss.count).backward();
-    optimizer.collect();
-    optimizer.step(1e-3);
-    const double elapsed =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    if (step >= warm || total > patience / 2) times.push_back(elapsed);
-    total += elapsed;
+    optimizer->collect();
+    optimizer->step(1e-3);
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   }
+
+  // Some steps of each kind, the first of which are not counted.
+  double round(int64_t number) {
+    constexpr int64_t steps = 12, warm = 2;
+    double total = 0;
+    for (size_t kind = 0; kind < objectives.size(); ++kind) {
+      for (int64_t i = 0; i < steps && (i <= warm || total < 1.0); ++i) {
+        const double seconds = step(*objectives[kind], number * steps + i);
+        if (i >= warm) times[kind].push_back(seconds);
+        total += seconds;
+      }
+    }
+    return total;
+  }
+};
+
+double median_ms(std::vector<double> times) {
+  if (times.empty()) return 0;
   std::sort(times.begin(), times.end());
-  return times[times.size() / 2];
+  return 1000 * times[times.size() / 2];
 }
 
-void row(const fs::path& backbone, int64_t users, int64_t items, int64_t sampled) {
-  model::MethodContext context;
-  context.data = make_data(users, items);
-  context.backbone.path = backbone.string();
-  context.backbone.precision = "fp32";
-  methods::Cllm4RecOptions options;
-  options.content = false;
-  options.dropout = false;
-  options.sampled_items = sampled;
-  const auto parts = methods::make_parts(options, context);
-  parts->backbone->eval();
-  model::Stage stage;
-  stage.train.adam = "lazy";
-  stage.tables = {&parts->collaborative->user, &parts->collaborative->item};
-  methods::CollaborativeObjective l_step(parts, 20);
-  methods::RecommendationObjective rec_step(parts, 20);
-  const double l = seconds_a_step(l_step, stage), rec = seconds_a_step(rec_step, stage);
-  std::printf("%10ld %10ld %10s %12.2f %12.2f\n", static_cast<long>(users),
-              static_cast<long>(items), sampled > 0 ? "sampled" : "full", 1000 * l, 1000 * rec);
+// Sizes take turns, so that whatever else the machine does slows them all alike.
+void compare(std::vector<Size>& sizes) {
+  constexpr int64_t rounds = 25;
+  constexpr double patience = 14;  // seconds
+  double total = 0;
+  for (int64_t r = 0; r < rounds && total < patience; ++r) {
+    for (Size& size : sizes) total += size.round(r);
+  }
+  for (const Size& size : sizes) {
+    std::printf("%10ld %10ld %10s %12.2f %12.2f\n", static_cast<long>(size.users),
+                static_cast<long>(size.items), size.sampled > 0 ? "sampled" : "full",
+                median_ms(size.times[0]), median_ms(size.times[1]));
+  }
   std::fflush(stdout);
 }
 
@@ -121,9 +152,13 @@ void run(const fs::path& tokenizer, int64_t largest) {
   const fs::path backbone = make_backbone(tokenizer);
   std::printf("%10s %10s %10s %12s %12s\n", "users", "items", "softmax", "L-step ms",
               "rec-step ms");
-  for (int64_t n = 1000; n <= largest; n *= 10) row(backbone, n, 1000, 0);
+  std::vector<Size> sizes;
+  for (int64_t n = 1000; n <= largest; n *= 10) sizes.emplace_back(backbone, n, 1000, 0);
+  compare(sizes);
   for (const int64_t sampled : {1024, 0}) {
-    for (int64_t n = 1000; n <= largest; n *= 10) row(backbone, 1000, n, sampled);
+    sizes.clear();
+    for (int64_t n = 1000; n <= largest; n *= 10) sizes.emplace_back(backbone, 1000, n, sampled);
+    compare(sizes);
   }
   memory_plan(largest);
 }

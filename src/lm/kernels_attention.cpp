@@ -147,17 +147,6 @@ KINDRED_INLINE RowMask mask_row(const AttentionHead<E>& head, int64_t i) {
   return {head.dropout, head.first_row + static_cast<uint64_t>(i) * head.row_step};
 }
 
-// row [0, round_up(limit)) times the mask of query i.
-template <class E>
-KINDRED_INLINE void drop_probabilities(const AttentionHead<E>& head, int64_t i, int64_t limit,
-                                       float* row) {
-  if (!head.dropout.active()) return;
-  const RowMask mask = mask_row(head, i);
-  for (int64_t c = 0; c < limit; c += kLanes) {
-    simd::store(row + c, simd::load(row + c) * mask_of(mask, c));
-  }
-}
-
 template <class E>
 KINDRED_INLINE float row_product(const E* a, const float* b, int64_t n) {
   F total = {};
@@ -188,7 +177,7 @@ KINDRED_INLINE void forward_few(const AttentionHead<E>& head, E* out, int64_t ou
     }
     float maximum;
     const float sum = exponentiate(scores, limit, limit, maximum);
-    drop_probabilities(head, i, limit, scores);
+    if (head.dropout.active()) apply(mask_row(head, i), limit, scores);
     fill(mixed, 0, d_width, 0);
     for (int64_t k = 0; k < limit; ++k) {
       const E* value = head.v + k * head.kv_stride;
@@ -230,7 +219,7 @@ KINDRED_INLINE void forward_body(const AttentionHead<E>& head, E* out, int64_t o
       float maximum;
       const int64_t limit = past + begin + r + 1;
       const float sum = exponentiate(scores + r * k_width, limit, seen, maximum);
-      drop_probabilities(head, begin + r, limit, scores + r * k_width);
+      if (head.dropout.active()) apply(mask_row(head, begin + r), limit, scores + r * k_width);
       factors[r] = 1.0f / sum;
       if (log_sums != nullptr) {
         log_sums[(begin + r) * log_stride] = maximum + __builtin_logf(sum);

@@ -36,4 +36,11 @@ KINDRED_INLINE simd::F mask_of(const RowMask& row, int64_t column) {
   return x < row.least ? none : none + row.scale;
 }
 
+/// row [0, n) times its mask; touches up to 15 floats behind.
+KINDRED_INLINE void apply(const RowMask& mask, int64_t n, float* row) {
+  for (int64_t c = 0; c < n; c += simd::kLanes) {
+    simd::store(row + c, simd::load(row + c) * mask_of(mask, c));
+  }
+}
+
 }  // namespace kindred::lm::kernels
