@@ -1,6 +1,7 @@
 #include <memory>
 
 #include "cli/program.h"
+#include "core/error.h"
 #include "core/files.h"
 #include "core/strings.h"
 #include "run/evaluate_run.h"
@@ -38,6 +39,7 @@ void add_evaluate(CLI::App& app, Program& program) {
   struct Typed {
     std::vector<fs::path> runs;
     std::vector<std::string> metrics, groups;
+    std::string ensemble;
     int64_t negatives = 0;
     run::EvaluateRequest request;
   };
@@ -60,26 +62,38 @@ void add_evaluate(CLI::App& app, Program& program) {
   command->add_option("--candidates", request.candidates,
                       "file of candidates (user:token, candidates:token_seq)");
   command->add_option("--negatives", typed->negatives, "sampled negatives of protocol candidates");
+  command
+      ->add_option("--ensemble", typed->ensemble,
+                   "judge the runs together: mean of their scores, each standardised per person "
+                   "over all items")
+      ->check(CLI::IsMember({"mean"}));
   command->add_option("--dump", request.dump,
                       "write every user's list with scores and held-out items here");
   command->add_option("--top", request.top, "depth of the dump")->check(CLI::Range(1, 10000000));
   command->callback([typed, &program] {
+    run::EvaluateRequest request = typed->request;
+    request.metrics = listed(typed->metrics);
+    request.groups = listed_groups(typed->groups);
+    if (typed->negatives > 0) request.negatives = typed->negatives;
+    request.paths = program.paths;
+    request.device = program.device;
+    request.stop = program.stop;
+    if (!request.dump.empty() && typed->runs.size() > 1 && typed->ensemble.empty())
+      throw Error(Exit::usage, "--dump", "takes one run at a time; each would overwrite the last");
+    std::vector<fs::path> runs = typed->runs;
+    if (!typed->ensemble.empty()) {
+      if (runs.size() < 2)
+        throw Error(Exit::usage, "--ensemble", "got one run, expected at least two");
+      request.ensemble.assign(runs.begin() + 1, runs.end());
+      runs.resize(1);
+    }
     Json all = Json::array();
-    for (const fs::path& run : typed->runs) {
-      run::EvaluateRequest request = typed->request;
+    for (const fs::path& run : runs) {
       request.run = run;
-      request.metrics = listed(typed->metrics);
-      request.groups = listed_groups(typed->groups);
-      if (typed->negatives > 0) request.negatives = typed->negatives;
-      request.paths = program.paths;
-      request.device = program.device;
-      request.stop = program.stop;
-      const Json found = run::evaluate_run(request);
-      if (program.json) {
-        all.push_back(found);
-      } else {
-        print(run::evaluation_text(found, run.string()));
-      }
+      all.push_back(run::evaluate_run(request));
+      const std::string title =
+          typed->ensemble.empty() ? run.string() : cat("mean of ", typed->runs.size(), " runs");
+      if (!program.json) print(run::evaluation_text(all.back(), title));
     }
     if (program.json) print(all.size() == 1 ? all[0] : all);
   });

@@ -80,7 +80,7 @@ void add_pretrain(CLI::App& lm, Program& program) {
   struct TypedPretrain {
     fs::path recipe, work;
     std::vector<std::string> assignments;
-    bool resume = false;
+    bool resume = false, previous = false;
   };
   auto typed = std::make_shared<TypedPretrain>();
   CLI::App* command =
@@ -90,6 +90,10 @@ void add_pretrain(CLI::App& lm, Program& program) {
   command->add_option("--run", typed->work,
                       "folder of the log and checkpoints (default: runs/lm/<recipe>)");
   command->add_flag("--resume", typed->resume, "go on with an unfinished run");
+  command
+      ->add_flag("--previous", typed->previous,
+                 "with --resume: where the newest checkpoint is damaged, go on from the one before")
+      ->needs("--resume");
   command->add_option("--set", typed->assignments, "set an option: a.b=value (repeatable)")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -101,11 +105,15 @@ void add_pretrain(CLI::App& lm, Program& program) {
     context.recipe = read_file(typed->recipe);
     if (!program.device.empty()) context.device = program.device;
     context.resume = typed->resume;
+    context.previous = typed->previous;
     context.quiet = program.quiet;
     context.stop = program.stop;
     make_folders(context.work);
-    run::RunLog log(context.work / "log.jsonl");
+    run::RunLog log(context.work / "log.jsonl", context.work / "tensorboard");
     context.record = [&log](const Json& record) { log.append(record); };
+    context.cut_back = [&log](const std::string& stage, int64_t records) {
+      log.cut_back(stage, records);
+    };
     const lm::PretrainResult found = lm::pretrain(options, context);
     if (program.json)
       return print(Json{{"output", options.output},

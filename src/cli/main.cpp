@@ -46,7 +46,7 @@ int main(int argc, char** argv) {
   Program program;
   program.stop = stop_on_signals();
   declare_shared(app, program);
-  for (const auto add : {add_prepare, add_train, add_evaluate, add_recommend, add_score,
+  for (const auto add : {add_prepare, add_train, add_evaluate, add_recommend, add_score, add_answer,
                          add_compare, add_sweep, add_export, add_lm, add_validate, add_list})
     add(app, program);
   app.parse_complete_callback([&] {

@@ -37,6 +37,7 @@ void add_train(CLI::App& app, Program& program);
 void add_evaluate(CLI::App& app, Program& program);
 void add_recommend(CLI::App& app, Program& program);
 void add_score(CLI::App& app, Program& program);
+void add_answer(CLI::App& app, Program& program);
 void add_compare(CLI::App& app, Program& program);
 void add_sweep(CLI::App& app, Program& program);
 void add_export(CLI::App& app, Program& program);

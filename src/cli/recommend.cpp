@@ -116,4 +116,27 @@ void add_score(CLI::App& app, Program& program) {
   });
 }
 
+void add_answer(CLI::App& app, Program& program) {
+  struct TypedQuestion {
+    fs::path run;
+    std::string user, question;
+  };
+  auto typed = std::make_shared<TypedQuestion>();
+  CLI::App* command = add_command(app, "answer", "text in reply to a person's question",
+                                  "kindred answer RUN --user u001 --ask \"What next, and why?\"");
+  command->add_option("run", typed->run, "run folder")->required();
+  command->add_option("--user", typed->user, "the user's token")->required();
+  command->add_option("--ask", typed->question, "the question")->required();
+  command->callback([typed, &program] {
+    run::OpenedRun opened =
+        run::open_run(typed->run, program.device.empty() ? "cpu" : program.device);
+    const std::string text = run::answer(opened, typed->user, typed->question);
+    if (program.json) {
+      print(Json{{"user", typed->user}, {"answer", text}});
+    } else {
+      print(text + "\n");
+    }
+  });
+}
+
 }  // namespace kindred::cli

@@ -72,6 +72,10 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error,
     if (!hint.empty()) break;
   }
   std::string text = error.what();
+  if (dynamic_cast<const CLI::RequiredError*>(&error) && &where == &app)
+    for (const std::string& word : arguments)
+      if (!word.starts_with("-") && std::find(known.begin(), known.end(), word) == known.end())
+        text = cat("there is no command '", word, "'");
   for (char& c : text)
     if (c == '\n') c = ' ';
   const std::string name = where.get_parent() ? "kindred " + where.get_name() : "kindred";
@@ -80,7 +84,18 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error,
 }
 
 std::string help_of(const CLI::App& app) {
-  return chosen(app).help();
+  const CLI::App& asked = chosen(app);
+  if (!asked.get_parent()) return asked.help();
+  std::string path = asked.get_name();
+  for (const CLI::App* level = asked.get_parent(); level; level = level->get_parent())
+    path = level->get_name() + " " + path;
+  // CLI11 writes the command's own name only; the way to it is part of what has to be typed.
+  std::string text = asked.help();
+  const std::string usage = "Usage: " + asked.get_name();
+  if (const size_t at = text.find(usage); at != std::string::npos)
+    text.replace(at, usage.size(), "Usage: " + path);
+  return text +
+         "\n--json, --quiet, --threads, --data-dir and others of every command: `kindred --help`\n";
 }
 
 CLI::App* add_command(CLI::App& app, const std::string& name, const std::string& summary,

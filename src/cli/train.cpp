@@ -15,6 +15,10 @@ void add_train(CLI::App& app, Program& program) {
   command->add_option("--run", request->run_folder,
                       "run folder (default: runs/<dataset>/<recipe>/<UTC time>)");
   command->add_flag("--resume", request->resume, "go on with an unfinished run");
+  command
+      ->add_flag("--previous", request->previous,
+                 "with --resume: where the newest checkpoint is damaged, go on from the one before")
+      ->needs("--resume");
   command->add_option("--set", request->assignments, "set an option: a.b=value (repeatable)")
       ->take_all()
       ->expected(1)

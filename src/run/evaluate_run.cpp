@@ -5,11 +5,13 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "core/strings.h"
 #include "core/yaml.h"
 #include "eval/metrics/dump.h"
 #include "eval/metrics/report.h"
+#include "model/ensemble.h"
 #include "run/align.h"
 #include "run/recipe.h"
 
@@ -21,6 +23,13 @@ const std::vector<std::string> pointwise_metrics{"auc", "uauc", "gauc", "ndcg", 
 eval::EvaluationOptions options_of(const EvaluateRequest& request,
                                    eval::EvaluationOptions options) {
   const std::string before = options.protocol;
+  if (!request.candidates.empty() || request.negatives) {
+    if (!request.protocol.empty() && request.protocol != "candidates")
+      throw Error(Exit::usage, request.candidates.empty() ? "--negatives" : "--candidates",
+                  cat("is of protocol candidates, and --protocol is ", request.protocol));
+    options.protocol = "candidates";
+    if (request.negatives) options.candidates.clear();
+  }
   if (!request.protocol.empty()) options.protocol = request.protocol;
   if (!request.candidates.empty()) options.candidates = request.candidates;
   if (request.negatives) options.negatives = *request.negatives;
@@ -37,8 +46,57 @@ eval::EvaluationOptions options_of(const EvaluateRequest& request,
 
 }  // namespace
 
+namespace {
+
+/// The mean of the run and the others of the request.
+std::shared_ptr<model::Recommender> ensemble_of(const EvaluateRequest& request,
+                                                const OpenedRun& first) {
+  std::vector<std::shared_ptr<model::Recommender>> members{first.recommender};
+  for (const fs::path& path : request.ensemble) {
+    const OpenedRun other = open_run(path, request.device.empty() ? "cpu" : request.device);
+    if (other.data.value("fingerprint", "") != first.data.value("fingerprint", ""))
+      throw Error(Exit::config, path.string(),
+                  cat("was trained on another split than ", request.run.string(),
+                      ": its test items may be the other's training items"));
+    if (!std::ranges::equal(other.users->tokens(), first.users->tokens()) ||
+        !std::ranges::equal(other.items->tokens(), first.items->tokens()))
+      throw Error(Exit::config, path.string(),
+                  cat("numbers people or items otherwise than ", request.run.string(),
+                      "; train both on the same prepared folder"));
+    members.push_back(other.recommender);
+  }
+  return std::make_shared<model::MeanEnsemble>(std::move(members));
+}
+
+/// What was asked otherwise than the run itself is judged: such an evaluation gets a name of its
+/// own, since the per-user values that training left are what comparisons read.
+Json asked_otherwise(const EvaluateRequest& request, const eval::EvaluationOptions& own,
+                     const eval::EvaluationOptions& options) {
+  Json asked = Json::object();
+  if (!request.data.empty()) asked["data"] = request.data;
+  if (!request.candidates.empty()) asked["candidates"] = request.candidates;
+  if (request.negatives) asked["negatives"] = *request.negatives;
+  if (!request.metrics.empty() && options.metrics != own.metrics)
+    asked["metrics"] = options.metrics;
+  return asked;
+}
+
+/// Keeps an evaluation in the run folder; where that cannot be written it only warns.
+void keep(const OpenedRun& run, const std::string& stem, const Json& json, const Judged& judged,
+          const data::Dataset& data) {
+  try {
+    write_file(run.folder.evaluations() / (stem + ".json"), json.dump(2) + "\n");
+    write_user_values(run.folder, stem, judged, data);
+  } catch (const Error& error) {
+    log::warning(cat("the evaluation is not kept in the run folder: ", error.what()));
+  }
+}
+
+}  // namespace
+
 Json evaluate_run(const EvaluateRequest& request) {
   OpenedRun run = open_run(request.run, request.device.empty() ? "cpu" : request.device);
+  if (!request.ensemble.empty()) run.recommender = ensemble_of(request, run);
   Recipe recipe = load_resolved(run.folder.config());
   if (!request.data.empty()) {
     recipe.data = data::DataOptions();
@@ -58,15 +116,15 @@ Json evaluate_run(const EvaluateRequest& request) {
   file.protocol = judged.protocol;
   (part == data::Part::valid ? file.valid : file.test) = judged.evaluation.values;
   file.groups = judged.evaluation.groups;
-  const Json json = eval::to_json(file);
-  if (!request.dump.empty()) eval::write_dump(request.dump, judged, *data);
-  const std::string stem = evaluation_stem(options.protocol, part);
-  try {
-    write_file(run.folder.evaluations() / (stem + ".json"), json.dump(2) + "\n");
-    write_user_values(run.folder, stem, judged, *data);
-  } catch (const Error& error) {
-    log::warning(cat("the evaluation is not kept in the run folder: ", error.what()));
+  Json json = eval::to_json(file);
+  std::string stem = evaluation_stem(options.protocol, part);
+  const Json asked = asked_otherwise(request, recipe.evaluation, options);
+  if (!asked.empty()) {
+    json["asked"] = asked;
+    stem += "-" + fingerprint(asked.dump()).substr(0, 8);
   }
+  if (!request.dump.empty()) eval::write_dump(request.dump, judged, *data);
+  if (request.ensemble.empty()) keep(run, stem, json, judged, *data);
   return json;
 }
 

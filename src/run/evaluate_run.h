@@ -15,7 +15,8 @@ namespace kindred::run {
 /// How a finished run is to be judged.
 struct EvaluateRequest {
   fs::path run;
-  std::string protocol;  ///< empty: the run's own
+  std::vector<fs::path> ensemble;  ///< further runs, judged together with `run` as their mean
+  std::string protocol;            ///< empty: the run's own
   std::string split = "test";
   std::vector<std::string> metrics;  ///< empty: the run's own, or the protocol's usual ones
   std::vector<std::string> groups;
@@ -30,7 +31,10 @@ struct EvaluateRequest {
 };
 
 /// Evaluates and writes `evaluations/<protocol>-<split>.json` into the run folder (where it can be
-/// written); returns what was written, of the schema of metrics.json with `part` filled alone.
+/// written; `…-<8 digits>.json` where metrics, data or candidates are not the run's own); returns
+/// what was written, of the schema of metrics.json with `part` filled alone. An ensemble belongs to
+/// no run folder: nothing of it is written but the dump. Throws `config` when its runs are of
+/// different splits.
 Json evaluate_run(const EvaluateRequest& request);
 
 /// The evaluation as text for people: a table with its protocol.

@@ -193,9 +193,12 @@ PretrainResult pretrain(const PretrainOptions& options, const PretrainContext& c
   fit.seed = options.seed;
   fit.device = context.device;
   fit.resume = context.resume;
+  fit.previous = context.previous;
   fit.fingerprint = fingerprint(write_options(options).dump() + text.filename().string());
   fit.validate = [&] { return held_out.numbers(); };
   fit.record = context.record;
+  if (context.cut_back)
+    fit.cut_back = [&](int64_t records) { context.cut_back(stage.name, records); };
   fit.stop = context.stop;
   fit.quiet = context.quiet;
   const train::FitResult fitted = train::fit(stage, fit);

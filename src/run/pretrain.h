@@ -103,8 +103,11 @@ struct PretrainContext {
   std::string recipe;              ///< the recipe's text, for the model card
   torch::Device device = torch::kCPU;
   bool resume = false;
+  bool previous = false;  ///< on resume: a damaged checkpoint is passed over for the one before
   bool quiet = false;
   std::function<void(const Json&)> record;  ///< every log record
+  /// Told on resume how many records of a stage stay, as FitContext::cut_back is.
+  std::function<void(const std::string& stage, int64_t records)> cut_back;
   std::stop_token stop;
 };
 

@@ -40,6 +40,21 @@ Recipe load_recipe(const fs::path& path, const std::vector<std::string>& assignm
   return recipe;
 }
 
+std::map<std::string, std::string> take_sources(Json& stages, std::vector<std::string>& problems) {
+  std::map<std::string, std::string> sources;
+  if (!stages.is_object()) return sources;
+  for (auto& [name, section] : stages.items()) {
+    if (!section.is_object() || !section.contains("from")) continue;
+    if (section["from"].is_string())
+      sources[name] = section["from"];
+    else
+      problems.push_back(cat("stages.", name, ".from: got ", section["from"].dump(),
+                             ", expected a run folder or a recipe"));
+    section.erase("from");
+  }
+  return sources;
+}
+
 Recipe load_resolved(const fs::path& config_yaml) {
   std::vector<std::string> problems;
   Json json = parse_yaml(read_file(config_yaml), config_yaml.string());

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,10 @@ struct Recipe {
 /// to `problems`; throws only where the file cannot be read or is no YAML.
 Recipe load_recipe(const std::filesystem::path& path, const std::vector<std::string>& assignments,
                    std::vector<std::string>& problems);
+
+/// Takes `from` out of the sections of `stages`: by stage, the run folder or recipe that the stage
+/// is taken from.
+std::map<std::string, std::string> take_sources(Json& stages, std::vector<std::string>& problems);
 
 /// Reads the resolved config.yaml of a run.
 Recipe load_resolved(const std::filesystem::path& config_yaml);

@@ -149,6 +149,15 @@ Recommendation score_items(OpenedRun& run, const std::string& user,
   return result;
 }
 
+std::string answer(OpenedRun& run, const std::string& user, const std::string& question) {
+  user_indices(run, {user});
+  if (trim(question).empty()) throw Error(Exit::usage, "--ask", "got no question");
+  throw Error(Exit::config, run.folder.root.string(),
+              cat(run.method,
+                  " does not have the capability 'answers' (text in reply to a "
+                  "question); it recommends and scores items"));
+}
+
 Json to_json(const Recommendation& recommendation) {
   Json json = Json::object();
   json["schema"] = schema;

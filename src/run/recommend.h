@@ -45,6 +45,10 @@ std::vector<Recommendation> recommend(OpenedRun& run, const RecommendRequest& re
 Recommendation score_items(OpenedRun& run, const std::string& user,
                            const std::vector<std::string>& items);
 
+/// The run's answer to a question of a user. Throws `config` naming the capability where the
+/// recommender has none: so far none has.
+std::string answer(OpenedRun& run, const std::string& user, const std::string& question);
+
 Json to_json(const Recommendation& recommendation);
 /// Aligned text with titles, for people.
 std::string to_text(const Recommendation& recommendation, const OpenedRun& run);

@@ -20,38 +20,6 @@ Json read_own_json(const fs::path& path) {
   return value;
 }
 
-RunLog::RunLog(const fs::path& path) : path_(path) {}
-
-void RunLog::append(const Json& record) {
-  std::ofstream file(path_, std::ios::app);
-  file << record.dump() << '\n';
-  file.flush();
-  if (!file) throw Error(Exit::io, path_.string(), "cannot append to the log; is the disk full?");
-}
-
-void RunLog::cut_back(const std::string& stage, int64_t records) {
-  if (!fs::exists(path_)) return;
-  std::string kept;
-  int64_t of_stage = 0;
-  for (const Json& record : read_log(path_)) {
-    if (record.value("stage", "") == stage && of_stage++ >= records) continue;
-    kept += record.dump() + "\n";
-  }
-  write_file(path_, kept);
-}
-
-std::vector<Json> read_log(const fs::path& path) {
-  std::vector<Json> records;
-  std::ifstream file(path);
-  std::string line;
-  while (std::getline(file, line)) {
-    if (file.eof()) break;  // no newline: the line was being written when the run died
-    Json record = Json::parse(line, nullptr, false);
-    if (record.is_object()) records.push_back(std::move(record));
-  }
-  return records;
-}
-
 namespace {
 
 std::string one_line(std::string text) {

@@ -2,6 +2,7 @@
 // A run folder: what a run wrote, enough to recommend after the data moved.
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "core/json.h"
 #include "data/dataset.h"
 #include "model/recommender.h"
+#include "train/tensorboard.h"
 
 namespace kindred::run {
 
@@ -24,6 +26,7 @@ struct RunFolder {
   fs::path config() const { return root / "config.yaml"; }
   fs::path data() const { return root / "data.json"; }
   fs::path log() const { return root / "log.jsonl"; }
+  fs::path events() const { return root / "tensorboard"; }
   fs::path checkpoints() const { return root / "checkpoints"; }
   fs::path model() const { return root / "model"; }
   fs::path metrics() const { return root / "metrics.json"; }
@@ -39,17 +42,23 @@ struct RunFolder {
 /// Reads a JSON file of ours; throws `bad_data` when its schema is newer than this program's.
 Json read_own_json(const fs::path& path);
 
-/// The log of a run: one JSON object a line. Opening it for a resumed stage cuts it back.
+/// The log of a run: one JSON object a line, and one TensorBoard event beside it (a stage a
+/// folder).
 class RunLog {
  public:
-  explicit RunLog(const fs::path& path);
+  /// `events`: folder of the TensorBoard events; empty: none are written.
+  explicit RunLog(fs::path path, fs::path events = {});
   void append(const Json& record);
   /// Keeps the lines of other stages and the first `records` of this one.
   void cut_back(const std::string& stage, int64_t records);
 
  private:
-  fs::path path_;
+  fs::path path_, events_;
+  std::map<std::string, train::TensorBoard> boards_;  // by stage
 };
+
+/// The numbers of a log record by TensorBoard tag: "loss/<objective>", "valid/<metric>", ….
+train::TensorBoard::Scalars scalars_of(const Json& record);
 
 /// The records of a run's log, in order; a torn last line is dropped.
 std::vector<Json> read_log(const fs::path& path);

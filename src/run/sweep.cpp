@@ -84,6 +84,21 @@ void write_outcome(const SweepOutcome& outcome) {
   write_sweep_report(outcome);
 }
 
+/// The metrics of a run that was finished before; refuses those of another recipe or other data.
+Json finished_before(const TrainRequest& request) {
+  std::vector<std::string> lines = differences_from_run(request);
+  const RunFolder folder{request.run_folder};
+  if (!lines.empty()) {
+    lines.insert(lines.begin(),
+                 folder.root.string() +
+                     ": holds a finished run of another recipe or other data; give the sweep "
+                     "another --run folder, or remove it");
+    throw Error(Exit::usage, std::move(lines));
+  }
+  log::info(cat("finished before: ", folder.root.string()));
+  return read_own_json(folder.metrics());
+}
+
 }  // namespace
 
 SweepOutcome sweep(const SweepRequest& request) {
@@ -99,13 +114,8 @@ SweepOutcome sweep(const SweepRequest& request) {
   for (const auto& values : combinations(axes)) {
     for (int seed = 1; seed <= request.seeds; ++seed) {
       SweepRun run{values, seed, outcome.folder / folder_name(values, seed), Json()};
-      const RunFolder folder{run.folder};
-      if (folder.finished()) {
-        run.metrics = read_own_json(folder.metrics());
-        log::info(cat("finished before: ", run.folder.string()));
-      } else {
-        run.metrics = train(request_of(request, outcome, run)).metrics;
-      }
+      const TrainRequest one = request_of(request, outcome, run);
+      run.metrics = RunFolder{run.folder}.finished() ? finished_before(one) : train(one).metrics;
       outcome.runs.push_back(std::move(run));
       write_outcome(outcome);
     }

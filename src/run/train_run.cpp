@@ -5,20 +5,16 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "core/hash.h"
 #include "core/log.h"
 #include "core/strings.h"
 #include "core/yaml.h"
-#include "methods/catalog.h"
-#include "model/threads.h"
 #include "run/evaluate_run.h"
+#include "run/job.h"
 #include "run/judge.h"
-#include "run/recipe.h"
 #include "run/registry.h"
 #include "run/run_folder.h"
 #include "run/run_report.h"
-#include "run/stage_cache.h"
-#include "train/fit.h"
+#include "run/stage_runner.h"
 
 namespace kindred::run {
 namespace {
@@ -34,84 +30,6 @@ std::string utc_time(const char* format) {
 
 double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-/// Everything a run is made of, once its configuration was found good.
-struct Job {
-  Recipe recipe;
-  std::shared_ptr<const data::Dataset> data;
-  model::MethodContext context;
-  std::unique_ptr<model::Method> method;
-  std::string backbone_fingerprint;
-  Json config;  ///< resolved, as config.yaml
-};
-
-std::string backbone_hash(const fs::path& folder) {
-  Sha256 hash;
-  for (const char* name : {"config.json", "model.safetensors", "model.safetensors.index.json",
-                           "pytorch_model.bin", "tokenizer.json", "vocab.json", "merges.txt"})
-    if (fs::exists(folder / name)) hash.update(name).update(file_fingerprint(folder / name));
-  return hex(hash.finish());
-}
-
-Json resolved_config(const Job& job) {
-  Recipe recipe = job.recipe;
-  recipe.method_options = job.method->resolved_options();
-  recipe.stages = job.method->resolved_stages();
-  recipe.train = Json::object();  // its values are in every stage now
-  Json config{{"schema", schema}, {"recipe", recipe.name}};
-  config.update(write_options(recipe));
-  return config;
-}
-
-torch::Device device_of(const std::string& text) {
-  const bool known = text == "cpu" || text == "cuda" || text.starts_with("cuda:");
-  if (!known)
-    throw Error(Exit::config, "device", cat("got '", text, "', expected cpu, cuda or cuda:i"));
-  const torch::Device device(text);
-  if (device.is_cuda() && !torch::cuda::is_available())
-    throw Error(Exit::config, "device",
-                cat("got '", text, "', but this machine has no usable GPU"));
-  return device;
-}
-
-Job make_job(const TrainRequest& request) {
-  Job job;
-  std::vector<std::string> problems;
-  job.recipe = load_recipe(request.recipe, request.assignments, problems);
-  Recipe& recipe = job.recipe;
-  if (!request.device.empty()) recipe.device = request.device;
-  if (request.threads > 0) recipe.threads = request.threads;
-  if (recipe.threads > 0) model::use_threads(recipe.threads);
-  const model::CatalogEntry* entry = nullptr;
-  try {
-    if (!recipe.method.empty()) entry = &methods::find(recipe.method);
-    eval::check_options(recipe.evaluation);
-  } catch (const Error& error) {
-    problems.insert(problems.end(), error.lines().begin(), error.lines().end());
-  }
-  if (!problems.empty()) throw_option_problems(problems);
-
-  job.data = data::resolve(recipe.data, request.paths.data_places(), request.stop);
-  if (recipe.data.published) log::info(data::published_table(*recipe.data.published, *job.data));
-  model::MethodContext& context = job.context;
-  context.data = job.data;
-  context.options = recipe.method_options;
-  context.stages = recipe.stages;
-  context.train = recipe.train;
-  context.backbone = recipe.backbone;
-  context.seed = recipe.seed;
-  context.device = device_of(recipe.device);
-  context.stop = request.stop;
-  context.problems = &problems;
-  if (!recipe.backbone.path.empty()) {
-    context.backbone.path = request.paths.find_model(recipe.backbone.path).string();
-    job.backbone_fingerprint = backbone_hash(context.backbone.path);
-  }
-  job.method = entry->create(context);
-  if (!problems.empty()) throw_option_problems(problems);
-  job.config = resolved_config(job);
-  return job;
 }
 
 fs::path default_folder(const Job& job) {
@@ -148,6 +66,15 @@ void differences(const Json& before, const Json& now, const std::string& at,
   }
 }
 
+/// Where a run's recipe and this job's differ, a line each; threads may.
+std::vector<std::string> other_recipe(const Job& job, const RunFolder& folder) {
+  std::vector<std::string> found;
+  differences(parse_yaml(read_file(folder.config()), folder.config().string()),
+              parse_yaml(to_yaml(job.config), "recipe"), "", found);
+  std::erase_if(found, [](const std::string& line) { return line.starts_with("threads"); });
+  return found;
+}
+
 void open_folder(const Job& job, const RunFolder& folder, bool resume) {
   if (folder.finished())
     throw Error(Exit::usage, folder.root.string(),
@@ -159,10 +86,7 @@ void open_folder(const Job& job, const RunFolder& folder, bool resume) {
       throw Error(
           Exit::usage, folder.root.string(),
           "holds an unfinished run; add --resume to go on with it, or give another --run folder");
-    std::vector<std::string> found;
-    differences(parse_yaml(read_file(folder.config()), folder.config().string()),
-                parse_yaml(to_yaml(job.config), "recipe"), "", found);
-    std::erase_if(found, [](const std::string& line) { return line.starts_with("threads"); });
+    std::vector<std::string> found = other_recipe(job, folder);
     if (!found.empty()) {
       found.insert(found.begin(), folder.root.string() + ": cannot be resumed with another recipe");
       throw Error(Exit::bad_data, found);
@@ -180,94 +104,6 @@ void open_folder(const Job& job, const RunFolder& folder, bool resume) {
                    {"items", job.data->item_count()}};
   write_file(folder.data(), about.dump(2) + "\n");
 }
-
-/// Runs the stages one after another, each from the cache where it was trained before.
-class StageRunner {
- public:
-  StageRunner(const TrainRequest& request, Job& job, RunFolder folder)
-      : request_(request),
-        job_(job),
-        folder_(std::move(folder)),
-        log_(folder_.log()),
-        cache_(request.paths.cache_root()) {
-    chain_ = {{"schema", schema},
-              {"split", job.data->fingerprint},
-              {"content", job.data->content_fingerprint},
-              {"method", job.recipe.method},
-              {"options", job.config[job.recipe.method]},
-              {"backbone", job.backbone_fingerprint},
-              {"precision", job.recipe.backbone.precision},
-              {"seed", job.recipe.seed},
-              {"evaluation", job.config["evaluation"]},
-              {"device", c10::DeviceTypeName(job.context.device.type(), true)}};
-  }
-
-  Json run() {
-    Json results = Json::array();
-    std::vector<model::Stage> stages = job_.method->stages();
-    for (model::Stage& stage : stages) results.push_back(run(stage));
-    return results;
-  }
-
- private:
-  Json run(model::Stage& stage) {
-    if (stage.solve) {
-      const double begun = seconds_now();
-      stage.solve();
-      if (stage.refresh) stage.refresh();
-      return {{"stage", stage.name}, {"seconds", seconds_now() - begun}};
-    }
-    chain_["stages"].push_back(
-        {{"name", stage.name}, {"options", job_.config["stages"][stage.name]}});
-    const std::string fingerprint = stage_fingerprint(chain_);
-    if (request_.use_cache && cache_.restore(fingerprint, stage)) {
-      if (stage.refresh) stage.refresh();
-      log::info(
-          cat("stage ", stage.name, ": taken from the cache (", fingerprint.substr(0, 12), ")"));
-      return {{"stage", stage.name}, {"cached", true}, {"fingerprint", fingerprint}};
-    }
-    const train::FitResult fitted = train::fit(stage, fit_context(stage, fingerprint));
-    Json result{{"stage", stage.name},
-                {"epochs", fitted.epochs},
-                {"steps", fitted.steps},
-                {"best_epoch", fitted.best_epoch},
-                {"best", fitted.best},
-                {"seconds", fitted.seconds},
-                {"final_loss", fitted.final_loss},
-                {"fingerprint", fingerprint}};
-    if (request_.use_cache) cache_.store(fingerprint, stage, result);
-    return result;
-  }
-
-  train::FitContext fit_context(model::Stage& stage, const std::string& fingerprint) {
-    train::FitContext context;
-    context.folder = folder_.checkpoints() / stage.name;
-    context.seed = job_.recipe.seed;
-    context.device = job_.context.device;
-    context.resume = request_.resume;
-    context.fingerprint = fingerprint;
-    context.description = chain_;
-    context.stop = request_.stop;
-    context.quiet = request_.quiet;
-    context.validate = [this, select = stage.train.select] {
-      return validation_numbers(*job_.method->recommender(), *job_.data, job_.recipe.evaluation,
-                                select);
-    };
-    context.select = [](const std::string& expression, const train::NamedNumbers& numbers) {
-      return expression_value(expression, numbers);
-    };
-    context.record = [this](const Json& record) { log_.append(record); };
-    context.cut_back = [this, name = stage.name](int64_t records) { log_.cut_back(name, records); };
-    return context;
-  }
-
-  const TrainRequest& request_;
-  Job& job_;
-  RunFolder folder_;
-  RunLog log_;
-  StageCache cache_;
-  Json chain_;
-};
 
 void judge(Job& job, const RunFolder& folder, const Json& stages) {
   model::Recommender& recommender = *job.method->recommender();
@@ -289,6 +125,17 @@ std::string summary(const TrainOutcome& outcome) {
   return evaluation_text(outcome.metrics, outcome.run_folder.string()) +
          cat("\n", number(outcome.seconds, 3),
              " s; report: ", (outcome.run_folder / "report.html").string(), "\n");
+}
+
+std::vector<std::string> differences_from_run(const TrainRequest& request) {
+  const Job job = make_job(request);
+  const RunFolder folder{request.run_folder};
+  std::vector<std::string> found = other_recipe(job, folder);
+  const std::string before = read_own_json(folder.data()).value("content_fingerprint", "");
+  if (!before.empty() && before != job.data->content_fingerprint)
+    found.push_back(cat("data: the run saw ", before.substr(0, 12), ", it is now ",
+                        job.data->content_fingerprint.substr(0, 12)));
+  return found;
 }
 
 TrainOutcome train(const TrainRequest& request) {

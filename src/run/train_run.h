@@ -17,6 +17,7 @@ struct TrainRequest {
   std::vector<std::string> assignments;  ///< `--set a.b=c`
   fs::path run_folder;                   ///< empty: runs/<dataset>/<recipe>/<UTC time>
   bool resume = false;
+  bool previous = false;  ///< on resume: damaged checkpoints are passed over for those before them
   bool use_cache = true;  ///< finished stages are taken from and kept in the cache
   Paths paths;
   std::string device;  ///< overrides the recipe's where not empty
@@ -36,6 +37,10 @@ struct TrainOutcome {
 /// run is finished already, `busy` when another process works in the folder, `interrupted` after
 /// saving.
 TrainOutcome train(const TrainRequest& request);
+
+/// Where the recipe and data of the run in `request.run_folder` are not those of the request, a
+/// line each; none: it is that run.
+std::vector<std::string> differences_from_run(const TrainRequest& request);
 
 /// The test metrics with their protocol, the seconds and the folder, for people.
 std::string summary(const TrainOutcome& outcome);

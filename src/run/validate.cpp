@@ -1,37 +1,46 @@
 #include "run/validate.h"
 
+#include <fstream>
+#include <optional>
+
 #include "core/error.h"
+#include "core/files.h"
 #include "core/safetensors.h"
 #include "core/strings.h"
+#include "core/yaml.h"
 #include "data/describe.h"
 #include "eval/evaluate.h"
+#include "eval/metrics/dump.h"
+#include "eval/metrics/metrics_file.h"
+#include "eval/metrics/user_metrics.h"
 #include "lm/causal_lm.h"
-#include "methods/catalog.h"
+#include "run/check_recipe.h"
+#include "run/pretrain.h"
 #include "run/recipe.h"
 #include "run/run_folder.h"
+#include "text/tokenizer.h"
+#include "train/checkpoint.h"
 
 namespace kindred::run {
 namespace {
+
+Validation pretraining_recipe(const fs::path& path) {
+  Validation found{"a recipe of a language model", {}};
+  read_options<lm::PretrainOptions>(parse_yaml(read_file(path, 1 << 20), path.string()),
+                                    path.string() + ":", found.problems);
+  return found;
+}
+
+Validation resolved_recipe(const fs::path& path) {
+  return {cat("the resolved recipe of a run of ", load_resolved(path).method), {}};
+}
 
 Validation recipe(const fs::path& path) {
   Validation found;
   Recipe read = load_recipe(path, {}, found.problems);
   found.what = cat("a recipe of ", read.method.empty() ? "no method" : read.method);
-  if (read.method.empty()) return found;
-  const model::CatalogEntry& entry = methods::find(read.method);
-  try {
-    eval::check_options(read.evaluation);
-  } catch (const Error& error) {
-    found.problems.insert(found.problems.end(), error.lines().begin(), error.lines().end());
-  }
-  // The options page of the method names every key of its section; values are checked in training.
-  std::vector<std::string> known;
-  for (const OptionRow& row : entry.options())
-    known.push_back(row.name.substr(0, row.name.find('.')));
-  for (const auto& [key, value] : read.method_options.items())
-    if (std::find(known.begin(), known.end(), key) == known.end())
-      found.problems.push_back(
-          cat(path.string(), ": ", read.method, ".", key, ": unknown key", suggestion(key, known)));
+  take_sources(read.stages, found.problems);
+  for (std::string& problem : method_problems(read)) found.problems.push_back(std::move(problem));
   return found;
 }
 
@@ -59,13 +68,98 @@ Validation model_folder(const fs::path& path) {
 
 Validation checkpoint(const fs::path& path) {
   const auto file = path.extension() == ".bin" ? open_torch_bin(path) : open_safetensors(path);
-  return {cat("a checkpoint of ", file->tensors().size(), " tensors"), {}};
+  if (!file->tensors().contains("checkpoint/head"))
+    return {cat("a checkpoint of ", file->tensors().size(), " tensors"), {}};
+  const train::Checkpoint read = train::read_checkpoint(path);
+  const std::string stage = read.identity.is_object() ? read.identity.value("stage", "") : "";
+  return {cat("a training checkpoint", stage.empty() ? "" : " of stage " + stage, " after epoch ",
+              read.state.epoch, ", step ", read.state.steps),
+          {}};
+}
+
+Validation yaml(const fs::path& path) {
+  const Json json = parse_yaml(read_file(path, 1 << 20), path.string());
+  if (json.is_object() && json.contains("tokenizer") && !json.contains("method"))
+    return pretraining_recipe(path);
+  return json.is_object() && json.contains("schema") ? resolved_recipe(path) : recipe(path);
+}
+
+/// A JSON file that belongs to something; nothing where it is unknown.
+std::optional<Validation> json_file(const fs::path& path) {
+  if (path.filename() == "tokenizer.json") {
+    const auto tokenizer = text::Tokenizer::from_json(read_file(path), path.string());
+    return Validation{cat("a tokenizer of ", with_commas(tokenizer->size()), " tokens"), {}};
+  }
+  const Json json = Json::parse(read_file(path), nullptr, false);
+  if (!json.is_object() || !json.contains("schema")) return {};
+  if (path.filename() == "dataset.json")
+    return Validation{"the description of a prepared folder", {}};
+  read_own_json(path);
+  if (json.contains("protocol")) {
+    const eval::MetricsFile metrics = eval::read_metrics(path);
+    return Validation{cat("metrics: ", eval::describe(metrics.protocol)), {}};
+  }
+  return Validation{"a file of a run, of this program's schema", {}};
+}
+
+/// Candidates of `evaluate --candidates`: a user and its items a line.
+Validation candidates(const fs::path& path) {
+  Validation found;
+  int64_t number = 0;
+  for (const std::string& line : split(read_file(path), '\n')) {
+    if (++number == 1 || line.empty()) continue;
+    const size_t fields = split(line, '\t').size();
+    if (fields != 2)
+      found.problems.push_back(
+          cat(path.string(), ":", number, ": got ", fields, " fields, expected user, candidates"));
+  }
+  found.what = cat("candidates of ", with_commas(number < 2 ? 0 : number - 2), " users");
+  return found;
+}
+
+/// Tables that `evaluate` writes or reads, known by their header; nothing for others.
+std::optional<Validation> table(const fs::path& path) {
+  std::ifstream file(path);
+  std::string header;
+  std::getline(file, header);
+  const auto begins = [&](const char* text) { return header.starts_with(text); };
+  if (begins("user:token\tcandidates:")) return candidates(path);
+  if (begins("user:token\tranked:")) {
+    const eval::RankingDump dump = eval::read_ranking_dump(path);
+    return Validation{cat("a dump of the rankings of ", with_commas(dump.users.size()),
+                          " users, depth ", dump.depth()),
+                      {}};
+  }
+  if (begins("user:token\titem:token\tlabel:"))
+    return Validation{cat("a dump of ", with_commas(eval::read_pointwise_dump(path).rows.size()),
+                          " labelled rows"),
+                      {}};
+  if (begins("user:token\tanswer:"))
+    return Validation{
+        cat("a dump of ", with_commas(eval::read_generated_dump(path).size()), " answers"), {}};
+  if (begins("user:token\t") && header.find('@') != std::string::npos)
+    return Validation{
+        cat("metrics of ", with_commas(eval::read_user_metrics(path).users().size()), " users"),
+        {}};
+  return {};
+}
+
+/// A file by its ending, where that says enough.
+std::optional<Validation> by_extension(const fs::path& path) {
+  const std::string extension = path.extension().string();
+  if (extension == ".yaml" || extension == ".yml") return yaml(path);
+  if (extension == ".safetensors" || extension == ".bin") return checkpoint(path);
+  if (extension == ".json") return json_file(path);
+  if (extension == ".tsv") return table(path);
+  if (path.filename() == "log.jsonl")
+    return Validation{cat("the log of a run, ", with_commas(read_log(path).size()), " records"),
+                      {}};
+  return {};
 }
 
 Validation look(const fs::path& path) {
-  const std::string extension = path.extension().string();
-  if (extension == ".yaml" || extension == ".yml") return recipe(path);
-  if (extension == ".safetensors" || extension == ".bin") return checkpoint(path);
+  if (fs::is_regular_file(path))
+    if (const auto found = by_extension(path)) return *found;
   if (RunFolder{path}.exists()) return run_folder(path);
   if (fs::exists(path / "config.json")) return model_folder(path);
   if (const auto described = data::describe(path)) return {described->what, described->problems};

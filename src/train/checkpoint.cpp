@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
+#include "core/log.h"
 #include "core/options.h"
 #include "core/strings.h"
 
@@ -112,9 +113,9 @@ Checkpoint read_checkpoint(const fs::path& path) {
   const std::string expected = take_text(checkpoint.tensors, sum_name, path);
   const std::string got = checksum(checkpoint.tensors);
   if (got != expected)
-    throw Error(Exit::bad_data, path.string(),
-                cat("the checkpoint is damaged: its content has SHA-256 ", got, ", expected ",
-                    expected, "; remove the file to start without it"));
+    throw Error(
+        Exit::bad_data, path.string(),
+        cat("the checkpoint is damaged: its content has SHA-256 ", got, ", expected ", expected));
   const Json head = parse_json(take_text(checkpoint.tensors, head_name, path), path.string());
   if (head.value("schema", 0) != schema)
     throw Error(Exit::bad_data, path.string(),
@@ -131,32 +132,67 @@ void CheckpointFolder::clear() const {
   fs::remove(folder_ / "final.safetensors");
 }
 
-std::optional<Checkpoint> CheckpointFolder::newest(const Json& identity) const {
-  if (!active()) return std::nullopt;
-  fs::path path = folder_ / "final.safetensors";
-  if (!fs::exists(path)) {
-    const std::vector<fs::path> steps = files(folder_, "step");
-    if (steps.empty()) return std::nullopt;
-    path = steps.back();
-  }
+Checkpoint CheckpointFolder::read(const fs::path& path) const {
   Checkpoint checkpoint = read_checkpoint(path);
-  std::vector<std::string> lines = differences(identity, checkpoint.identity);
-  if (lines.empty()) return checkpoint;
-  for (std::string& line : lines)
-    line = cat(path.string(), ": the checkpoint is of other data or options: ", line);
-  throw Error(Exit::bad_data, std::move(lines));
+  const FitState& state = checkpoint.state;
+  if (!state.finished && state.best_epoch >= 0) load_best(state.best_epoch);
+  return checkpoint;
 }
 
-void CheckpointFolder::save(const Checkpoint& checkpoint) const {
+std::optional<Checkpoint> CheckpointFolder::newest(const Json& identity, bool fall_back) {
+  if (!active()) return std::nullopt;
+  std::vector<fs::path> paths = files(folder_, "step");
+  if (fs::exists(folder_ / "final.safetensors")) paths.push_back(folder_ / "final.safetensors");
+  std::optional<Checkpoint> checkpoint;
+  for (; !checkpoint && !paths.empty(); paths.pop_back()) {
+    const fs::path path = paths.back();
+    try {
+      checkpoint = read(path);
+    } catch (const Error& error) {
+      if (!fall_back) {
+        std::vector<std::string> lines = error.lines();
+        lines.back() += cat("; --resume --previous goes on from ",
+                            paths.size() > 1 ? paths[paths.size() - 2].filename().string()
+                                             : "the beginning of the stage");
+        throw Error(error.code(), std::move(lines));
+      }
+      log::warning(cat(error.what(), "; going on from the one before"));
+      fs::remove(path);
+      continue;
+    }
+    std::vector<std::string> lines = differences(identity, checkpoint->identity);
+    for (std::string& line : lines)
+      line = cat(path.string(), ": the checkpoint is of other data or options: ", line);
+    if (!lines.empty()) throw Error(Exit::bad_data, std::move(lines));
+    kept_ = {{checkpoint->state.steps, checkpoint->state.best_epoch}};
+  }
+  return checkpoint;
+}
+
+void CheckpointFolder::save(const Checkpoint& checkpoint) {
   if (!active()) return;
-  const bool final = checkpoint.state.finished;
-  const std::string name =
-      final ? "final.safetensors" : cat("step-", checkpoint.state.steps, ".safetensors");
-  write(folder_ / name, checkpoint);
-  for (const fs::path& path : files(folder_, "step"))
-    if (path.filename() != name) fs::remove(path);
-  for (const fs::path& path : files(folder_, "best"))
-    if (final || path.filename() != best_name(checkpoint.state.best_epoch)) fs::remove(path);
+  const FitState& state = checkpoint.state;
+  write(folder_ / (state.finished ? std::string("final.safetensors")
+                                  : cat("step-", state.steps, ".safetensors")),
+        checkpoint);
+  std::erase_if(kept_, [&](const auto& known) { return known.first >= state.steps; });
+  kept_.emplace_back(state.steps, state.best_epoch);
+  if (kept_.size() > 2) kept_.erase(kept_.begin());
+  remove_old(state.finished);
+}
+
+void CheckpointFolder::remove_old(bool finished) const {
+  const std::vector<fs::path> steps = files(folder_, "step");
+  for (size_t i = 0; i < steps.size(); ++i)
+    if (finished || i + 2 < steps.size()) fs::remove(steps[i]);
+  // After a resume the best state of the older checkpoint is not known: all are kept till it is.
+  if (!finished && kept_.size() < 2) return;
+  for (const fs::path& path : files(folder_, "best")) {
+    const bool needed = std::any_of(kept_.begin(), kept_.end(), [&](const auto& known) {
+      return path.filename() == best_name(known.second);
+    });
+    if (finished || !needed) fs::remove(path);
+  }
 }
 
 std::string CheckpointFolder::best_name(int64_t epoch) const {

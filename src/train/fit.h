@@ -23,6 +23,7 @@ struct FitContext {
   uint64_t seed = 1;
   torch::Device device = torch::kCPU;
   bool resume = false;
+  bool previous = false;  ///< on resume: a damaged checkpoint is passed over for the one before
   /// Fingerprint of data and options; a checkpoint of another one is refused.
   std::string fingerprint;
   /// What the fingerprint was made from, in words: a refusal prints what differs.

@@ -69,7 +69,7 @@ Json Fitter::identity() const {
 void Fitter::begin() {
   std::optional<Checkpoint> checkpoint;
   if (context_.resume)
-    checkpoint = checkpoints_.newest(identity());
+    checkpoint = checkpoints_.newest(identity(), context_.previous);
   else
     checkpoints_.clear();
   if (checkpoint) {

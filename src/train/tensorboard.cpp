@@ -4,7 +4,6 @@
 #include <bit>
 #include <chrono>
 #include <cstring>
-#include <fstream>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -85,31 +84,34 @@ TensorBoard::TensorBoard(const std::filesystem::path& folder, int64_t keep) {
     if (entry.path().filename().string().starts_with("events.out.tfevents.")) path_ = entry.path();
   const auto clock = std::chrono::system_clock::now().time_since_epoch();
   const double seconds = std::chrono::duration<double>(clock).count();
+  size_t end = 0;
   if (path_.empty()) {
     path_ = folder / cat("events.out.tfevents.", static_cast<int64_t>(seconds), ".kindred");
-    append(event(seconds, 0, 3, "brain.Event:2"));
-    return;
+  } else {
+    const std::string content = read_file(path_);
+    end = record_size(content);  // of the version record
+    for (size_t size = end; size > 0 && (keep < 0 || written_ < keep);) {
+      size = record_size(std::string_view(content).substr(end));
+      end += size;
+      written_ += size > 0;
+    }
+    std::error_code failed;
+    fs::resize_file(path_, end, failed);
+    if (failed) throw Error(Exit::io, path_.string(), failed.message());
   }
-  const std::string content = read_file(path_);
-  size_t end = record_size(content);  // of the version record
-  for (size_t size = end; size > 0 && (keep < 0 || written_ < keep);) {
-    size = record_size(std::string_view(content).substr(end));
-    end += size;
-    written_ += size > 0;
-  }
-  std::error_code failed;
-  fs::resize_file(path_, end, failed);
-  if (failed) throw Error(Exit::io, path_.string(), failed.message());
+  file_.open(path_, std::ios::binary | std::ios::app);
   if (end == 0) append(event(seconds, 0, 3, "brain.Event:2"));
 }
 
-void TensorBoard::add(const std::string& tag, int64_t step, double value, double seconds) {
-  std::string scalar;  // Summary.Value {tag = 1, simple_value = 2}
-  put_text(scalar, 1, tag);
-  scalar += static_cast<char>(2 << 3 | 5);
-  put(scalar, static_cast<float>(value));
+void TensorBoard::add(const Scalars& scalars, int64_t step, double seconds) {
   std::string summary;
-  put_text(summary, 1, scalar);
+  for (const auto& [tag, value] : scalars) {
+    std::string scalar;  // Summary.Value {tag = 1, simple_value = 2}
+    put_text(scalar, 1, tag);
+    scalar += static_cast<char>(2 << 3 | 5);
+    put(scalar, static_cast<float>(value));
+    put_text(summary, 1, scalar);
+  }
   append(event(seconds, step, 5, summary));
   ++written_;
 }
@@ -120,10 +122,10 @@ void TensorBoard::append(std::string_view event) {
   put(record, masked(crc32c(record)));
   record += event;
   put(record, masked(crc32c(event)));
-  std::ofstream file(path_, std::ios::binary | std::ios::app);
-  file.write(record.data(), static_cast<std::streamsize>(record.size()));
-  file.flush();
-  if (!file) throw Error(Exit::io, path_.string(), "could not be written");
+  file_.write(record.data(), static_cast<std::streamsize>(record.size()));
+  file_.flush();
+  if (!file_)
+    throw Error(Exit::io, path_.string(), "the event could not be written; is the disk full?");
 }
 
 }  // namespace kindred::train

@@ -66,6 +66,8 @@ TEST_F(Cli, SaysWhatItTakes) {
   const Finished help = run("train --help");
   EXPECT_EQ(help.code, 0);
   EXPECT_NE(help.out.find("Example:"), std::string::npos) << help.out;
+  EXPECT_NE(help.out.find("Usage: kindred train "), std::string::npos) << help.out;
+  EXPECT_NE(run("lm score --help").out.find("Usage: kindred lm score "), std::string::npos);
   EXPECT_EQ(run("--version").out, "kindred 0.1.0\n");
 }
 
@@ -78,6 +80,7 @@ TEST_F(Cli, UsageErrorsAreSentencesWithTheNearestName) {
   EXPECT_EQ(flag.code, 2);
   EXPECT_NE(flag.err.find("--resume'"), std::string::npos) << flag.err;
   EXPECT_EQ(flag.out, "");
+  EXPECT_NE(run("serve").err.find("there is no command 'serve'"), std::string::npos);
   EXPECT_EQ(run("train missing.yaml").code, 66);
   EXPECT_EQ(run("recommend missing --user u").code, 66);
 }
@@ -88,7 +91,7 @@ TEST_F(Cli, ConfigurationErrorsComeAllAtOnce) {
                                  "evaluation: {metrics: [recal@20]}\n");
   const Finished found = run("train " + bad);
   EXPECT_EQ(found.code, 78);
-  for (const char* part : {"seeed", "threads"})
+  for (const char* part : {"seeed", "threads", "'l3' (did you mean 'l2'?)", "'recall@20'"})
     EXPECT_NE(found.err.find(part), std::string::npos) << part << " in: " << found.err;
   EXPECT_EQ(found.out, "");
   const Finished unknown = run("train " + recipe("unknown.yaml", "method: eese\n"));
@@ -166,6 +169,58 @@ TEST_F(Cli, SweepsResume) {
   ASSERT_EQ(run(arguments).code, 0);
   EXPECT_EQ(fs::last_write_time(folder_ / "runs/sweep/10_seed1/metrics.json"), written);
   EXPECT_TRUE(fs::exists(folder_ / "runs/sweep/1000_seed1/metrics.json"));
+  const Finished other = run(arguments + " --set data.split.seed=5");
+  EXPECT_EQ(other.code, 2) << "runs on another split are not those of this sweep";
+  EXPECT_NE(other.err.find("data.split.seed"), std::string::npos) << other.err;
+}
+
+TEST_F(Cli, EvaluatingOtherwiseLeavesWhatComparisonsRead) {
+  ASSERT_EQ(run("train " + recipe("ease.yaml", "method: ease\n") + " --run runs/ease").code, 0);
+  const std::string before = read_file(folder_ / "runs/ease/evaluations/full-test.users.tsv");
+  const Finished few = run("--json evaluate runs/ease --metrics recall@5");
+  ASSERT_EQ(few.code, 0) << few.err;
+  EXPECT_EQ(parse_json(few.out, "stdout").at("asked").at("metrics"), Json({"recall@5"}));
+  EXPECT_EQ(read_file(folder_ / "runs/ease/evaluations/full-test.users.tsv"), before);
+  const Finished given = run("evaluate runs/ease --negatives 9 --protocol full");
+  EXPECT_EQ(given.code, 2) << given.out << given.err;
+  const Finished sampled = run("evaluate runs/ease --negatives 9 --metrics hit@1");
+  EXPECT_NE(sampled.out.find("9 sampled negatives"), std::string::npos) << sampled.out;
+}
+
+TEST_F(Cli, JudgesRunsTogether) {
+  ASSERT_EQ(run("train " + recipe("ease.yaml", "method: ease\n") + " --run runs/ease").code, 0);
+  ASSERT_EQ(run("train " + recipe("pop.yaml", "method: pop\n") + " --run runs/pop").code, 0);
+  const auto recall = [&](const std::string& arguments) {
+    const Finished found = run("--json evaluate " + arguments);
+    EXPECT_EQ(found.code, 0) << found.err;
+    return found.code ? 0.0
+                      : parse_json(found.out, "stdout").at("test").at("recall@20").get<double>();
+  };
+  const double ease = recall("runs/ease"), pop = recall("runs/pop");
+  EXPECT_EQ(recall("runs/ease runs/ease --ensemble mean"), ease);
+  const double both = recall("runs/ease runs/pop --ensemble mean");
+  EXPECT_GT(both, pop);
+  EXPECT_NE(both, ease);
+  EXPECT_EQ(run("evaluate runs/ease --ensemble mean").code, 2);
+  ASSERT_EQ(run("train " + path("pop.yaml") + " --set data.split.seed=2 --run runs/other").code, 0);
+  EXPECT_EQ(run("evaluate runs/ease runs/other --ensemble mean").code, 78);
+}
+
+TEST_F(Cli, ScoresAndSaysThatItCannotAnswer) {
+  ASSERT_EQ(run("train " + recipe("ease.yaml", "method: ease\n") + " --run runs/ease").code, 0);
+  const Finished top = run("--json recommend runs/ease --user u001 --top 1");
+  ASSERT_EQ(top.code, 0) << top.err;
+  const Json best = parse_json(top.out, "stdout").at("items").at(0);
+  const Finished scored = run("--json score runs/ease --user u001 --items nothing," +
+                              best.at("item").get<std::string>());
+  ASSERT_EQ(scored.code, 0) << scored.err;
+  const Json scores = parse_json(scored.out, "stdout");
+  EXPECT_EQ(scores.at("unknown"), Json({"nothing"}));
+  EXPECT_NEAR(scores.at("items").at(0).at("score").get<double>(), best.at("score").get<double>(),
+              1e-6);
+  const Finished answer = run("answer runs/ease --user u001 --ask 'What next?'");
+  EXPECT_EQ(answer.code, 78);
+  EXPECT_NE(answer.err.find("'answers'"), std::string::npos) << answer.err;
 }
 
 TEST_F(Cli, AFolderInUseIsRefused) {
@@ -181,6 +236,30 @@ TEST_F(Cli, ListsAndValidates) {
     EXPECT_EQ(run(cat("list ", kind)).code, 0) << kind;
   EXPECT_NE(run("list recommenders").out.find("ease"), std::string::npos);
   EXPECT_EQ(run(cat("validate '", KINDRED_SOURCE_DIR, "/data/sample'")).code, 0);
+  ASSERT_EQ(run("train " + recipe("vae.yaml", "method: multi-vae\ntrain: {epochs: 1}\n") +
+                " --run runs/vae")
+                .code,
+            0);
+  ASSERT_EQ(run("evaluate runs/vae --dump lists.tsv").code, 0);
+  write_file(folder_ / "candidates.tsv", "user:token\tcandidates:token_seq\nu001\ti001 i002\n");
+  const std::vector<std::pair<std::string, std::string>> kinds{
+      {"vae.yaml", "a recipe of multi-vae"},
+      {KINDRED_SOURCE_DIR "/recipes/lm/tiny.yaml", "a recipe of a language model"},
+      {KINDRED_SOURCE_DIR "/models/tiny", "language model"},
+      {KINDRED_SOURCE_DIR "/models/tiny/tokenizer.json", "a tokenizer of 4,096 tokens"},
+      {"runs/vae", "a finished run of multi-vae"},
+      {"runs/vae/config.yaml", "the resolved recipe of a run of multi-vae"},
+      {"runs/vae/metrics.json", "full ranking"},
+      {"runs/vae/log.jsonl", "the log of a run"},
+      {"runs/vae/checkpoints/train/final.safetensors", "a training checkpoint of stage train"},
+      {"runs/vae/evaluations/full-test.users.tsv", "metrics of 360 users"},
+      {"lists.tsv", "a dump of the rankings of 360 users, depth 100"},
+      {"candidates.tsv", "candidates of 1 users"}};
+  for (const auto& [file, what] : kinds) {
+    const Finished found = run("validate '" + file + "'");
+    EXPECT_EQ(found.code, 0) << found.err;
+    EXPECT_NE(found.out.find(what), std::string::npos) << found.out;
+  }
   write_file(folder_ / "bad.safetensors", "no");
   const Finished bad = run("validate bad.safetensors");
   EXPECT_EQ(bad.code, 65);

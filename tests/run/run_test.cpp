@@ -77,6 +77,30 @@ TEST_F(RunTest, ALogLosesItsTornLineAndWhatAStageWillWriteAgain) {
   EXPECT_EQ(left[3].at("step"), 0);
 }
 
+TEST_F(RunTest, TensorBoardEventsAreCutBackWithTheLog) {
+  const fs::path events = folder_ / "tensorboard";
+  {
+    RunLog log(folder_ / "log.jsonl", events);
+    for (const char* stage : {"a", "b"})
+      for (int step = 1; step <= 4; ++step)
+        log.append({{"stage", stage}, {"objective", "o"}, {"step", step}, {"loss", 1.0 / step}});
+  }
+  RunLog log(folder_ / "log.jsonl", events);
+  log.cut_back("b", 1);
+  log.append({{"stage", "b"}, {"step", 2}, {"valid", {{"ndcg@10", 0.5}}}});
+  EXPECT_EQ(read_log(folder_ / "log.jsonl").size(), 6u);
+  EXPECT_EQ(train::TensorBoard(events / "a").written(), 4);
+  EXPECT_EQ(train::TensorBoard(events / "b").written(), 2);
+}
+
+TEST(Log, RecordsBecomeScalarsByTag) {
+  const Json step{{"stage", "a"}, {"objective", "content"}, {"step", 3}, {"loss", 2.5}};
+  const Json validation{
+      {"stage", "a"}, {"step", 3}, {"valid", {{"ndcg@10", 0.5}, {"auc", nullptr}}}, {"best", true}};
+  EXPECT_EQ(scalars_of(step), (train::TensorBoard::Scalars{{"loss/content", 2.5}}));
+  EXPECT_EQ(scalars_of(validation), (train::TensorBoard::Scalars{{"valid/ndcg@10", 0.5}}));
+}
+
 TEST_F(RunTest, FilesOfANewerProgramAreRefused) {
   write_file(folder_ / "x.json", "{\"schema\": 99}");
   try {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/error.h"
 #include "run/align.h"
 #include "run/small_store.h"
 
@@ -55,6 +56,73 @@ TEST_F(StageReuse, AnAlignedCopyKeepsTheFingerprintOfItsTexts) {
   ASSERT_NE(copy, data);
   EXPECT_FALSE(data->content_fingerprint.empty());
   EXPECT_EQ(copy->content_fingerprint, data->content_fingerprint);
+}
+
+using StageSource = StoreTest;
+
+const char* const vae = "method: multi-vae\ntrain: {epochs: 2}\n";
+
+TEST_F(StageSource, AStageOfAFinishedRunIsTakenInsteadOfTrained) {
+  const TrainOutcome first = train(request("first", vae));
+  TrainRequest again = request("again", vae);
+  again.assignments = {"seed=9", "stages.train.from=" + first.run_folder.string()};
+  again.use_cache = false;
+  const TrainOutcome second = train(again);
+  EXPECT_EQ(second.metrics.at("test"), first.metrics.at("test"));
+  EXPECT_EQ(stages_of("again").at(0).at("from"), first.run_folder.string());
+  EXPECT_TRUE(read_log(RunFolder{second.run_folder}.log()).empty());
+}
+
+TEST_F(StageSource, ARecipeIsTrainedAsFarAsItIsNeeded) {
+  train(request("whole", md_cvae));
+  TrainRequest part = request("part", md_cvae);
+  part.assignments = {"stages.content.from=whole.yaml", "md-cvae.lambda_v=3",
+                      "stages.joint.learning_rate=0.002"};
+  train(part);
+  const Json stages = stages_of("part"), theirs = stages_of("whole");
+  ASSERT_EQ(stages.size(), theirs.size());
+  for (size_t i = 0; i < stages.size(); ++i) {
+    const bool last = i + 1 == stages.size();
+    EXPECT_EQ(stages[i].contains("from"), !last) << stages[i];
+    if (!last) EXPECT_EQ(stages[i].at("fingerprint"), theirs[i].at("fingerprint"));
+  }
+}
+
+TEST_F(StageSource, WhatDoesNotFitIsRefused) {
+  const TrainOutcome first = train(request("first", vae));
+  fs::create_directories(folder_ / "other");
+  small::write_store(folder_ / "other/store");
+  fs::rename(folder_ / "other/store/valid.inter", folder_ / "other/store/x");
+  fs::rename(folder_ / "other/store/test.inter", folder_ / "other/store/valid.inter");
+  fs::rename(folder_ / "other/store/x", folder_ / "other/store/test.inter");
+  const auto refused = [&](const std::string& name, const std::string& from,
+                           const std::string& data) {
+    TrainRequest asked = request(name, vae);
+    asked.assignments = {"stages.train.from=" + from, "data.path=" + data};
+    try {
+      train(asked);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("nothing");
+  };
+  EXPECT_NE(refused("split", first.run_folder.string(), "other/store").find("another split"),
+            std::string::npos);
+  EXPECT_NE(refused("none", "nowhere", "store").find("neither a run folder nor a recipe"),
+            std::string::npos);
+  EXPECT_NE(refused("itself", "itself.yaml", "store").find("the recipe itself"), std::string::npos);
+  write_file(folder_ / "md.yaml", std::string("data: {path: store}\n") + md_cvae);
+  EXPECT_NE(refused("stage", "md.yaml", "store").find("has no stage 'train'"), std::string::npos);
+}
+
+using WholeRun = StoreTest;
+
+TEST_F(WholeRun, LeavesAnEventForEveryLineOfItsLog) {
+  train(request("vae", "method: multi-vae\ntrain: {epochs: 3}\n"));
+  const RunFolder folder{folder_ / "runs/vae"};
+  const auto records = static_cast<int64_t>(read_log(folder.log()).size());
+  EXPECT_GE(records, 6);
+  EXPECT_EQ(train::TensorBoard(folder.events() / "train").written(), records);
 }
 
 }  // namespace

@@ -236,6 +236,81 @@ TEST(Resume, ADamagedCheckpointIsRefusedByName) {
   EXPECT_THROW(fit(run.stage, run.context), Error);
 }
 
+/// Trains until a record for which `last` holds and stops there.
+void stop_at(const fs::path& folder, const std::function<bool(const Json&)>& last) {
+  Trial run(folder);
+  std::stop_source source;
+  run.context.stop = source.get_token();
+  const auto record = run.context.record;
+  run.context.record = [&](const Json& entry) {
+    record(entry);
+    if (last(entry)) source.request_stop();
+  };
+  EXPECT_THROW(fit(run.stage, run.context), Error);
+}
+
+std::vector<fs::path> step_files(const fs::path& folder) {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder / "checkpoints"))
+    if (entry.path().filename().string().starts_with("step-")) found.push_back(entry.path());
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+void damage(const fs::path& path) {
+  std::string bytes = read_file(path);
+  bytes[bytes.size() - 1] = static_cast<char>(bytes.back() ^ 1);
+  write_file(path, bytes);
+}
+
+TEST(Resume, WhereTheNewestIsDamagedTheOneBeforeGoesOnWhenAskedFor) {
+  torch::Tensor table;
+  const std::string expected = expected_log(fresh_folder("undamaged"), &table);
+  const fs::path folder = fresh_folder("fallback");
+  stop_at(folder, [](const Json& entry) { return entry["epoch"] == 3; });
+  const std::vector<fs::path> steps = step_files(folder);
+  ASSERT_EQ(steps.size(), 2u) << "the newest checkpoint and the one before it";
+  damage(steps[1]);
+  Trial run(folder);
+  run.context.resume = true;
+  try {
+    fit(run.stage, run.context);
+    FAIL() << "a damaged checkpoint is not passed over in silence";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Exit::bad_data);
+    const std::string said = error.what();
+    EXPECT_NE(said.find(steps[1].filename().string() + ": the checkpoint is damaged"),
+              std::string::npos)
+        << said;
+    EXPECT_NE(said.find("--previous goes on from " + steps[0].filename().string()),
+              std::string::npos)
+        << said;
+  }
+  Trial again(folder);
+  again.context.resume = again.context.previous = true;
+  fit(again.stage, again.context);
+  EXPECT_EQ(read_file(folder / "log.jsonl"), expected);
+  EXPECT_TRUE(torch::equal(again.model->table.weight(), table));
+}
+
+TEST(Resume, ADamagedBestStateCountsAsADamagedCheckpoint) {
+  const std::string expected = expected_log(fresh_folder("undamaged-best"));
+  const fs::path folder = fresh_folder("damaged-best");
+  // At the end of an epoch that was the best so far.
+  stop_at(folder, [](const Json& entry) { return entry["epoch"] == 2 && entry.contains("best"); });
+  ASSERT_EQ(step_files(folder).size(), 2u);
+  const int64_t best = read_checkpoint(step_files(folder)[1]).state.best_epoch;
+  ASSERT_NE(best, read_checkpoint(step_files(folder)[0]).state.best_epoch);
+  damage(folder / cat("checkpoints/best-", best, ".safetensors"));
+  Trial run(folder);
+  run.context.resume = true;
+  EXPECT_THROW(fit(run.stage, run.context), Error);
+  Trial again(folder);
+  again.context.resume = again.context.previous = true;
+  fit(again.stage, again.context);
+  EXPECT_EQ(read_file(folder / "log.jsonl"), expected);
+}
+
 TEST(Resume, AFullDiskKeepsTheCheckpointBefore) {
   const fs::path folder = fresh_folder("full");
   Trial run(folder);

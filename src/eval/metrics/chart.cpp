@@ -117,6 +117,11 @@ std::string colour(size_t index) {
   return cat("var(--s", index % colours, ")");
 }
 
+/// Series beyond the last colour take the colours again, with dashes.
+bool dashed(size_t index) {
+  return index >= colours;
+}
+
 std::string svg_line(const char* css, double x1, double y1, double x2, double y2) {
   return cat("<line class=\"", css, "\" x1=\"", coordinate(x1), "\" y1=\"", coordinate(y1),
              "\" x2=\"", coordinate(x2), "\" y2=\"", coordinate(y2), "\"/>\n");
@@ -215,7 +220,8 @@ std::string path(const Scale& scale, const std::vector<Point>& points, size_t se
     line += cat(line.empty() ? "M" : "L", coordinate(scale.at_x(point.x)), " ",
                 coordinate(scale.at_y(point.y)));
   }
-  return cat("<path class=\"", css, "\" stroke=\"", colour(series), "\" d=\"", line, "\"><title>",
+  return cat("<path class=\"", css, "\" stroke=\"", colour(series),
+             dashed(series) ? "\" stroke-dasharray=\"6 4" : "", "\" d=\"", line, "\"><title>",
              html_escape(name), "</title></path>\n");
 }
 
@@ -344,8 +350,11 @@ std::string legend(const Chart& chart) {
   if (chart.series.size() < 2) return "";
   std::string html = "<div class=\"legend\">";
   for (size_t s = 0; s < chart.series.size(); ++s) {
-    html += cat("<span><i style=\"background:", colour(s), "\"></i>",
-                html_escape(chart.series[s].name), "</span>");
+    const std::string line = dashed(s) ? cat("repeating-linear-gradient(90deg,", colour(s),
+                                             " 0 4px,transparent 4px 6px)")
+                                       : colour(s);
+    html += cat("<span><i style=\"background:", line, "\"></i>", html_escape(chart.series[s].name),
+                "</span>");
   }
   return html + "</div>\n";
 }

@@ -149,6 +149,7 @@ Table differences_table(const ComparisonReport& report, const CompareSettings& s
                    {"users", true}};
   for (const RowSummary& row : report.rows) {
     for (const Comparison& c : row.comparisons) {
+      if (c.metric.kind == MetricKind::coverage) continue;  // has no value a user to pair
       table.rows.push_back({row.label, metric_name(c.metric),
                             Cell(verdict_text(c, settings.bootstrap), mark_of(c.verdict), false),
                             signed_value(c.difference), interval_text(c.corrected),
@@ -159,7 +160,8 @@ Table differences_table(const ComparisonReport& report, const CompareSettings& s
   }
   table.caption =
       cat("Protocol: ", describe(report.protocol), ". ", report.correction,
-          ". The corrected interval decides. t and sign tests are uncorrected. Detectable: the "
+          report.correction.empty() ? "" : ". ",
+          "The corrected interval decides. t and sign tests are uncorrected. Detectable: the "
           "smallest true difference that would be found with 80% power at the corrected level. "
           "Users are counted once a split.");
   return table;

@@ -41,6 +41,8 @@ table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th, td { padding: 8px 12px; text-align: left; white-space: nowrap; border-top: 1px solid var(--line); }
 thead th { border-top: 0; color: var(--soft); font-weight: 600; font-size: 13px; }
 tbody tr:nth-child(even) { background: var(--stripe); }
+.wide { font-size: 13px; } .wide th, .wide td { padding: 7px 8px; }
+.wide thead th { white-space: normal; font-size: 12px; vertical-align: bottom; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 .better { color: var(--good); } .worse { color: var(--bad); }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); gap: 16px; }

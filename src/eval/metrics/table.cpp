@@ -129,7 +129,9 @@ std::string to_markdown(const Table& table) {
 std::string to_html(const Table& table) {
   std::string html = "<figure>\n";
   if (!table.title.empty()) html += "<h3>" + html_escape(table.title) + "</h3>\n";
-  html += "<div class=\"scroll\"><table>\n<thead><tr>";
+  constexpr size_t many = 8;  // columns above this are set closer, their names may wrap
+  html += table.columns.size() > many ? "<div class=\"scroll\"><table class=\"wide\">\n<thead><tr>"
+                                      : "<div class=\"scroll\"><table>\n<thead><tr>";
   for (const Column& column : table.columns) {
     html += column.numeric ? "<th class=\"number\">" : "<th>";
     html += html_escape(column.name) + "</th>";

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <regex>
+#include <set>
 
 #include "core/strings.h"
 #include "eval/metrics/html.h"
@@ -40,6 +41,25 @@ TEST(Table, TerminalTextIsAlignedByDisplayedWidth) {
             "\xE6\x98\x9F\xE6\x98\x9F\n"
             "c d      10 \xE2\x96\xBC\n"
             "Protocol: full.\n");
+}
+
+TEST(Table, ManyColumnsAreSetCloser) {
+  Table table = small_table();
+  EXPECT_THAT(to_html(table), Not(HasSubstr("wide")));
+  for (int c = 0; c < 8; ++c) table.columns.push_back({"truncated-recall@20", true});
+  EXPECT_THAT(to_html(table), HasSubstr("<table class=\"wide\">"));
+}
+
+TEST(Chart, NoTwoOfNineSeriesLookAlike) {
+  Chart chart;
+  for (int s = 0; s < 9; ++s)
+    chart.series.push_back({cat("series ", s), {1, 2, 3}, {1.0 + s, 2.0 + s, 1.5 + s}, {}});
+  const std::string html = to_html(chart);
+  std::set<std::string> looks;
+  const std::regex path("<path class=\"curve\" (.*?) d=\"");
+  for (std::sregex_iterator at(html.begin(), html.end(), path), end; at != end; ++at)
+    looks.insert((*at)[1]);
+  EXPECT_EQ(looks.size(), 9u) << html;
 }
 
 TEST(Table, MarkdownKeepsCellsInTheirPlace) {

@@ -1,0 +1,81 @@
+#include "run/job.h"
+
+#include "core/error.h"
+#include "core/hash.h"
+#include "core/log.h"
+#include "core/strings.h"
+#include "methods/catalog.h"
+#include "model/threads.h"
+#include "run/check_recipe.h"
+#include "run/run_folder.h"
+
+namespace kindred::run {
+namespace {
+
+std::string backbone_hash(const fs::path& folder) {
+  Sha256 hash;
+  for (const char* name : {"config.json", "model.safetensors", "model.safetensors.index.json",
+                           "pytorch_model.bin", "tokenizer.json", "vocab.json", "merges.txt"})
+    if (fs::exists(folder / name)) hash.update(name).update(file_fingerprint(folder / name));
+  return hex(hash.finish());
+}
+
+Json resolved_config(const Job& job) {
+  Recipe recipe = job.recipe;
+  recipe.method_options = job.method->resolved_options();
+  recipe.stages = job.method->resolved_stages();
+  for (const auto& [stage, from] : job.from) recipe.stages[stage]["from"] = from;
+  recipe.train = Json::object();  // its values are in every stage now
+  Json config{{"schema", schema}, {"recipe", recipe.name}};
+  config.update(write_options(recipe));
+  return config;
+}
+
+torch::Device device_of(const std::string& text) {
+  const bool known = text == "cpu" || text == "cuda" || text.starts_with("cuda:");
+  if (!known)
+    throw Error(Exit::config, "device", cat("got '", text, "', expected cpu, cuda or cuda:i"));
+  const torch::Device device(text);
+  if (device.is_cuda() && !torch::cuda::is_available())
+    throw Error(Exit::config, "device",
+                cat("got '", text, "', but this machine has no usable GPU"));
+  return device;
+}
+
+}  // namespace
+
+Job make_job(const TrainRequest& request) {
+  Job job;
+  std::vector<std::string> problems;
+  job.recipe = load_recipe(request.recipe, request.assignments, problems);
+  Recipe& recipe = job.recipe;
+  job.from = take_sources(recipe.stages, problems);
+  if (!request.device.empty()) recipe.device = request.device;
+  if (request.threads > 0) recipe.threads = request.threads;
+  if (recipe.threads > 0) model::use_threads(recipe.threads);
+  for (std::string& problem : method_problems(recipe)) problems.push_back(std::move(problem));
+  if (!problems.empty()) throw_option_problems(problems);
+
+  job.data = data::resolve(recipe.data, request.paths.data_places(), request.stop);
+  if (recipe.data.published) log::info(data::published_table(*recipe.data.published, *job.data));
+  model::MethodContext& context = job.context;
+  context.data = job.data;
+  context.options = recipe.method_options;
+  context.stages = recipe.stages;
+  context.train = recipe.train;
+  context.backbone = recipe.backbone;
+  context.seed = recipe.seed;
+  context.device = device_of(recipe.device);
+  context.stop = request.stop;
+  context.problems = &problems;
+  if (!recipe.backbone.path.empty()) {
+    context.backbone.path = request.paths.find_model(recipe.backbone.path).string();
+    job.backbone_fingerprint = backbone_hash(context.backbone.path);
+  }
+  job.method = methods::find(recipe.method).create(context);
+  if (!problems.empty()) throw_option_problems(problems);
+  job.config = resolved_config(job);
+  return job;
+}
+
+}  // namespace kindred::run
