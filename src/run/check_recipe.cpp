@@ -1,7 +1,9 @@
 #include "run/check_recipe.h"
 
 #include "core/error.h"
+#include "core/strings.h"
 #include "eval/evaluate.h"
+#include "eval/metrics/expression.h"
 #include "methods/catalog.h"
 
 namespace kindred::run {
@@ -23,6 +25,23 @@ std::shared_ptr<const data::Dataset> smallest_dataset() {
     table.rating = {5, 5};
   }
   return data;
+}
+
+/// Expressions that select epochs and cannot be read: otherwise found at the first validation.
+std::vector<std::string> selection_problems(const model::Method& method) {
+  std::vector<std::string> problems;
+  const Json stages = method.resolved_stages();
+  for (const auto& [stage, options] : stages.items()) {
+    const std::string select = options.value("select", "");
+    if (select.empty() || select == "loss") continue;
+    try {
+      eval::MetricExpression::parse(select);
+    } catch (const Error& error) {
+      for (const std::string& line : error.lines())
+        problems.push_back(cat("stages.", stage, ".select: ", line));
+    }
+  }
+  return problems;
 }
 
 }  // namespace
@@ -52,7 +71,8 @@ std::vector<std::string> method_problems(const Recipe& recipe) {
   context.train = recipe.train;
   context.problems = &problems;
   try {
-    entry->create(context);
+    for (std::string& problem : selection_problems(*entry->create(context)))
+      problems.push_back(std::move(problem));
   } catch (const Error&) {
     // It asks for data that this dataset lacks, such as texts: the real one will tell.
   }

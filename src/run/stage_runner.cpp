@@ -131,12 +131,12 @@ std::string StageRunner::taken_from_run(model::Stage& stage, const RunFolder& ru
     return checkpoint.identity.value("fingerprint", "");
   }
   // The run took the stage from the cache itself, or from somewhere else.
-  if (fs::exists(run.stages()))
-    for (const Json& entry : read_own_json(run.stages()).at("stages")) {
-      const std::string fingerprint = entry.value("fingerprint", "");
-      if (entry.value("stage", "") == stage.name && cache_.restore(fingerprint, stage))
-        return fingerprint;
-    }
+  const Json about = fs::exists(run.stages()) ? read_own_json(run.stages()) : Json::object();
+  for (const Json& entry : about.value("stages", Json::array())) {
+    const std::string fingerprint = entry.value("fingerprint", "");
+    if (entry.value("stage", "") == stage.name && cache_.restore(fingerprint, stage))
+      return fingerprint;
+  }
   throw Error(Exit::missing, where,
               cat(run.root.string(), " holds no finished stage '", stage.name, "'"));
 }

@@ -94,6 +94,11 @@ TEST_F(Cli, ConfigurationErrorsComeAllAtOnce) {
   for (const char* part : {"seeed", "threads", "'l3' (did you mean 'l2'?)", "'recall@20'"})
     EXPECT_NE(found.err.find(part), std::string::npos) << part << " in: " << found.err;
   EXPECT_EQ(found.out, "");
+  const Finished select =
+      run("train " + recipe("select.yaml", "method: multi-vae\ntrain: {select: 2*ndgc@10}\n"));
+  EXPECT_EQ(select.code, 78);
+  EXPECT_NE(select.err.find("stages.train.select: "), std::string::npos) << select.err;
+  EXPECT_EQ(select.err.find("run folder"), std::string::npos) << "before anything is trained";
   const Finished unknown = run("train " + recipe("unknown.yaml", "method: eese\n"));
   EXPECT_EQ(unknown.code, 78);
   EXPECT_NE(unknown.err.find("ease"), std::string::npos) << unknown.err;

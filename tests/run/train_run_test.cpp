@@ -73,6 +73,15 @@ TEST_F(StageSource, AStageOfAFinishedRunIsTakenInsteadOfTrained) {
   EXPECT_TRUE(read_log(RunFolder{second.run_folder}.log()).empty());
 }
 
+TEST_F(StageSource, AStageThatTheRunItselfTookFromTheCacheIsFoundThere) {
+  const TrainOutcome first = train(request("first", vae));
+  const TrainOutcome cached = train(request("cached", vae));
+  ASSERT_FALSE(fs::exists(RunFolder{cached.run_folder}.checkpoints() / "train"));
+  TrainRequest again = request("again", vae);
+  again.assignments = {"seed=9", "stages.train.from=" + cached.run_folder.string()};
+  EXPECT_EQ(train(again).metrics.at("test"), first.metrics.at("test"));
+}
+
 TEST_F(StageSource, ARecipeIsTrainedAsFarAsItIsNeeded) {
   train(request("whole", md_cvae));
   TrainRequest part = request("part", md_cvae);

@@ -117,10 +117,8 @@ std::string colour(size_t index) {
   return cat("var(--s", index % colours, ")");
 }
 
-/// Series beyond the last colour take the colours again, with dashes.
-bool dashed(size_t index) {
-  return index >= colours;
-}
+// Series beyond the last colour take the colours again, with dashes.
+constexpr auto dashed = [](size_t index) { return index >= colours; };
 
 std::string svg_line(const char* css, double x1, double y1, double x2, double y2) {
   return cat("<line class=\"", css, "\" x1=\"", coordinate(x1), "\" y1=\"", coordinate(y1),
@@ -176,7 +174,9 @@ std::string x_axis(const Chart& chart, const Scale& scale) {
     const double x = scale.at_x(tick);
     if (x - previous < 34) continue;  // labels must not run into each other
     previous = x;
-    svg += svg_text(x, plot_bottom + 18, "middle", tick_text(tick));
+    const bool edge = x > plot_right - right;  // a long label ends with the picture
+    svg +=
+        svg_text(edge ? view_width : x, plot_bottom + 18, edge ? "end" : "middle", tick_text(tick));
   }
   return svg + x_label(chart);
 }

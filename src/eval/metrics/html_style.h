@@ -41,11 +41,12 @@ table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th, td { padding: 8px 12px; text-align: left; white-space: nowrap; border-top: 1px solid var(--line); }
 thead th { border-top: 0; color: var(--soft); font-weight: 600; font-size: 13px; }
 tbody tr:nth-child(even) { background: var(--stripe); }
-.wide { font-size: 13px; } .wide th, .wide td { padding: 7px 8px; }
-.wide thead th { white-space: normal; font-size: 12px; vertical-align: bottom; }
+.wide { font-size: 13px; } .wide th, .wide td { padding: 7px 8px; white-space: normal; }
+.wide td:first-child { white-space: nowrap; }
+.wide thead th { font-size: 12px; vertical-align: bottom; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 .better { color: var(--good); } .worse { color: var(--bad); }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); gap: 16px; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); gap: 16px; margin-bottom: 20px; }
 .charts figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 16px 16px 10px; }
 svg { display: block; width: 100%; height: auto; }
 svg text { fill: var(--soft); font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
