@@ -81,7 +81,7 @@ void Fitter::begin() {
                   " after epoch ", state_.epoch, ", step ", state_.steps));
   }
   if (context_.resume && context_.cut_back) context_.cut_back(state_.records);
-  if (progress_) progress_->tick(static_cast<uint64_t>(state_.steps));
+  if (progress_) progress_->skip(static_cast<uint64_t>(state_.steps));
 }
 
 void Fitter::save() {
