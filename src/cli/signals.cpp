@@ -38,6 +38,14 @@ std::vector<std::string> known_words(const CLI::App& app) {
   return words;
 }
 
+/// What is typed to reach a command: "kindred lm score".
+std::string path_of(const CLI::App& command) {
+  std::string path = command.get_name();
+  for (const CLI::App* level = command.get_parent(); level; level = level->get_parent())
+    path = level->get_name() + " " + path;
+  return path;
+}
+
 }  // namespace
 
 std::stop_token stop_on_signals() {
@@ -64,21 +72,23 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error,
                   const std::vector<std::string>& arguments) {
   const CLI::App& where = chosen(app);
   const std::vector<std::string> known = known_words(where);
+  const bool wants_command = !where.get_subcommands([](const CLI::App*) { return true; }).empty();
   std::string hint;
   for (const std::string& argument : arguments) {
     const std::string word = argument.substr(0, argument.find('='));
     const bool is_known = std::find(known.begin(), known.end(), word) != known.end();
-    if (!is_known && (word.rfind("--", 0) == 0 || &where == &app)) hint = suggestion(word, known);
+    if (!is_known && (word.rfind("--", 0) == 0 || wants_command)) hint = suggestion(word, known);
     if (!hint.empty()) break;
   }
   std::string text = error.what();
-  if (dynamic_cast<const CLI::RequiredError*>(&error) && &where == &app)
+  if (dynamic_cast<const CLI::RequiredError*>(&error) && wants_command)
     for (const std::string& word : arguments)
-      if (!word.starts_with("-") && std::find(known.begin(), known.end(), word) == known.end())
+      if (!word.starts_with("-") && word != where.get_name() &&
+          std::find(known.begin(), known.end(), word) == known.end())
         text = cat("there is no command '", word, "'");
   for (char& c : text)
     if (c == '\n') c = ' ';
-  const std::string name = where.get_parent() ? "kindred " + where.get_name() : "kindred";
+  const std::string name = path_of(where);
   return Error(Exit::usage, name,
                cat(std::string(trim(text)), hint, "; `", name, " --help` shows what it takes"));
 }
@@ -86,14 +96,11 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error,
 std::string help_of(const CLI::App& app) {
   const CLI::App& asked = chosen(app);
   if (!asked.get_parent()) return asked.help();
-  std::string path = asked.get_name();
-  for (const CLI::App* level = asked.get_parent(); level; level = level->get_parent())
-    path = level->get_name() + " " + path;
   // CLI11 writes the command's own name only; the way to it is part of what has to be typed.
   std::string text = asked.help();
   const std::string usage = "Usage: " + asked.get_name();
   if (const size_t at = text.find(usage); at != std::string::npos)
-    text.replace(at, usage.size(), "Usage: " + path);
+    text.replace(at, usage.size(), "Usage: " + path_of(asked));
   return text +
          "\n--json, --quiet, --threads, --data-dir and others of every command: `kindred --help`\n";
 }

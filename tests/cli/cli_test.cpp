@@ -81,6 +81,10 @@ TEST_F(Cli, UsageErrorsAreSentencesWithTheNearestName) {
   EXPECT_NE(flag.err.find("--resume'"), std::string::npos) << flag.err;
   EXPECT_EQ(flag.out, "");
   EXPECT_NE(run("serve").err.find("there is no command 'serve'"), std::string::npos);
+  const Finished inner = run("lm scor");
+  EXPECT_EQ(inner.code, 2);
+  EXPECT_NE(inner.err.find("'score'"), std::string::npos) << inner.err;
+  EXPECT_NE(run("lm score x").err.find("`kindred lm score --help`"), std::string::npos);
   EXPECT_EQ(run("train missing.yaml").code, 66);
   EXPECT_EQ(run("recommend missing --user u").code, 66);
 }
@@ -234,6 +238,16 @@ TEST_F(Cli, AFolderInUseIsRefused) {
   const FolderLock lock(folder_ / "runs/busy");
   const Finished refused = run("train " + pop + " --run runs/busy");
   EXPECT_EQ(refused.code, 75) << refused.err;
+}
+
+TEST_F(Cli, ModelFoldersAreFoundFromHereToo) {
+  fs::create_directory_symlink(KINDRED_SOURCE_DIR "/models", folder_ / "own");
+  const Finished found = run("lm tokenize --model own/tiny 'A pan' --json");
+  EXPECT_EQ(found.code, 0) << found.err;
+  EXPECT_NE(found.out.find("\"tokens\""), std::string::npos) << found.out;
+  const Finished missing = run("lm tokenize --model own/none x");
+  EXPECT_EQ(missing.code, 66);
+  EXPECT_NE(missing.err.find("models/own/none, own/none"), std::string::npos) << missing.err;
 }
 
 TEST_F(Cli, ListsAndValidates) {
