@@ -80,7 +80,10 @@ OptionReader::OptionReader(const Json& object, std::string where,
 
 void OptionReader::operator()(const char* name, std::string& member, const char*,
                               const Choices& choices) {
-  if (const Json* value = take(name)) read_choice(path(name), *value, member, choices);
+  const Json* value = take(name);
+  // What stands for "not said" need not be among the choices, but a written file holds it.
+  if (value == nullptr || (value->is_string() && value->get<std::string>() == member)) return;
+  read_choice(path(name), *value, member, choices);
 }
 
 void OptionReader::operator()(const char* name, std::optional<std::string>& member, const char*,

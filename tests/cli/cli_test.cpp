@@ -240,6 +240,18 @@ TEST_F(Cli, AFolderInUseIsRefused) {
   EXPECT_EQ(refused.code, 75) << refused.err;
 }
 
+TEST_F(Cli, RunsOnAPreparedFolderAreEvaluated) {
+  ASSERT_EQ(run(cat("prepare --format recbole --input '", KINDRED_SOURCE_DIR,
+                    "/data/sample' --output shop --min-rating 4"))
+                .code,
+            0);
+  write_file(folder_ / "pop.yaml", cat("data: {path: ", path("shop"), "}\nmethod: pop\n"));
+  ASSERT_EQ(run("train pop.yaml --run runs/pop").code, 0);
+  const Finished found = run("evaluate runs/pop --metrics hit@5 --json");
+  EXPECT_EQ(found.code, 0) << found.err;
+  EXPECT_NE(found.out.find("hit@5"), std::string::npos) << found.out;
+}
+
 TEST_F(Cli, ModelFoldersAreFoundFromHereToo) {
   fs::create_directory_symlink(KINDRED_SOURCE_DIR "/models", folder_ / "own");
   const Finished found = run("lm tokenize --model own/tiny 'A pan' --json");

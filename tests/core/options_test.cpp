@@ -228,6 +228,21 @@ TEST(Options, WrittenOptionsAreReadBack) {
   EXPECT_EQ(write_options(read_options<Outer>(parse_yaml(to_yaml(written), "t"), "")), written);
 }
 
+struct Unsaid {
+  std::string format;
+  template <class V>
+  void visit(V& v) {
+    v("format", format, "guessed where not said", Choices{{"csv", "tsv"}});
+  }
+};
+
+TEST(Options, AChoiceNotMadeIsReadBackToo) {
+  const Json written = write_options(Unsaid{});
+  EXPECT_EQ(written.dump(), R"({"format":""})");
+  EXPECT_EQ(read_options<Unsaid>(written, "").format, "");
+  EXPECT_THROW(read_options<Unsaid>(Json{{"format", "xml"}}, ""), Error);
+}
+
 TEST(Options, AreDescribedWithDottedNames) {
   std::vector<std::string> lines;
   for (const OptionRow& row : describe_options<Outer>("o."))
