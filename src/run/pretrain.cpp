@@ -149,6 +149,15 @@ std::shared_ptr<CausalLM> make_model(const PretrainOptions& options, const Pretr
   return make_causal_lm(config, options.seed, load);
 }
 
+// Hours of training are not thrown away because somebody forgot a flag.
+void refuse_begun(const PretrainContext& context) {
+  const fs::path checkpoints = context.work / "checkpoints";
+  if (context.resume || !fs::exists(checkpoints) || fs::is_empty(checkpoints)) return;
+  throw Error(Exit::usage, context.work.string(),
+              "holds the checkpoints of an earlier run; add --resume to go on with it, or give "
+              "another --run folder");
+}
+
 }  // namespace
 
 model::TrainOptions PretrainOptions::default_train() {
@@ -168,6 +177,7 @@ PretrainResult pretrain(const PretrainOptions& options, const PretrainContext& c
   check_options(options);
   make_folders(context.work);
   const FolderLock lock(context.work);
+  refuse_begun(context);
   const fs::path text = prepare_text(options, context);
   const auto tokenizer = text::Tokenizer::load(text);
   const Json config = model_config(options, *tokenizer);
@@ -199,6 +209,8 @@ PretrainResult pretrain(const PretrainOptions& options, const PretrainContext& c
   fit.record = context.record;
   if (context.cut_back)
     fit.cut_back = [&](int64_t records) { context.cut_back(stage.name, records); };
+  // A start that died before its first checkpoint may have left records.
+  if (!context.resume && context.cut_back) context.cut_back(stage.name, 0);
   fit.stop = context.stop;
   fit.quiet = context.quiet;
   const train::FitResult fitted = train::fit(stage, fit);
