@@ -208,7 +208,7 @@ std::string last_titles(const Recommendation& recommendation, const OpenedRun& r
   std::string text;
   for (size_t i = count > most ? count - most : 0; i < count; ++i) {
     const auto index = run.items->find(recommendation.history[i]);
-    text += (text.empty() ? "" : "; ") + run.titles[static_cast<size_t>(*index)];
+    if (index) text += (text.empty() ? "" : "; ") + run.titles[static_cast<size_t>(*index)];
   }
   return count > most ? cat("… ", text) : text;
 }
