@@ -96,15 +96,16 @@ Json model_config(const PretrainOptions& options, const text::Tokenizer& tokeniz
                  {"attn_pdrop", m.dropout},
                  {"bos_token_id", nullptr},
                  {"eos_token_id", end_token(tokenizer)}};
-  if (tokenizer.bos()) config["bos_token_id"] = *tokenizer.bos();
+  if (const auto bos = tokenizer.bos()) config["bos_token_id"] = *bos;
   return config;
 }
 
 void check_options(const PretrainOptions& options) {
   std::vector<std::string> problems;
-  if (options.output.empty()) problems.push_back("output: got nothing, expected a folder to write");
+  if (options.output.empty())
+    problems.emplace_back("output: got nothing, expected a folder to write");
   if (options.text.files.empty()) {
-    problems.push_back("text.files: got none, expected at least one file or folder");
+    problems.emplace_back("text.files: got none, expected at least one file or folder");
   }
   if (options.block > options.model.n_positions) {
     problems.push_back(cat("block: got ", options.block, ", expected at most model.n_positions ",
