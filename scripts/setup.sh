@@ -7,13 +7,14 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 TORCH_VERSION=2.13.0
 
 # pip's default index has no +cpu version (a plain `torch` there would bring gigabytes of CUDA); uv
-# knows the index that has.
+# knows the index that has. Without the Python packages it depends on: only its C++ files are used.
 install_torch() {
   local log; log="$(mktemp)"
-  .venv/bin/pip install -q --disable-pip-version-check "torch==$TORCH_VERSION+cpu" >"$log" 2>&1 && rm "$log" && return
+  .venv/bin/pip install -q --disable-pip-version-check --no-deps "torch==$TORCH_VERSION+cpu" >"$log" 2>&1 && rm "$log" && return
   say "pip's indexes have no torch==$TORCH_VERSION+cpu; asking PyTorch's own through uv"
   if ! .venv/bin/pip install -q --disable-pip-version-check uv >>"$log" 2>&1 ||
-     ! .venv/bin/uv pip install -q --python .venv/bin/python --torch-backend=cpu "torch==$TORCH_VERSION" >>"$log" 2>&1; then
+     ! .venv/bin/uv pip install -q --python .venv/bin/python --torch-backend=cpu --no-deps \
+       "torch==$TORCH_VERSION" >>"$log" 2>&1; then
     tail -20 "$log" >&2
     die "LibTorch $TORCH_VERSION (CPU) could not be installed: neither pip's indexes nor PyTorch's
        own gave it, see above. With a LibTorch folder at hand:

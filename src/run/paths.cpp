@@ -22,7 +22,7 @@ fs::path find(const std::string& path, const char* what, const fs::path& root,
   if (fs::path(path).is_absolute()) {
     places = {path};
   } else {
-    places = {root / path, path, fs::path(shipped) / path};
+    places = {root / path, fs::path(shipped) / path, path};
   }
   std::vector<std::string> tried;
   for (const fs::path& place : places) {

@@ -21,8 +21,9 @@ struct Paths {
 
   /// Where data is looked for and kept: data_root(), then the shipped data/.
   data::DataPlaces data_places() const;
-  /// An existing Hugging Face folder: as given when absolute, else under model_root(), from here,
-  /// or under the shipped models/. Throws `missing` with every place that was tried.
+  /// An existing Hugging Face folder: as given when absolute, else under model_root(), else under
+  /// the shipped models/, else from the working folder. Throws `missing` with every place that was
+  /// tried.
   fs::path find_model(const std::string& path) const;
 };
 

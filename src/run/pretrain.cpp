@@ -96,15 +96,16 @@ Json model_config(const PretrainOptions& options, const text::Tokenizer& tokeniz
                  {"attn_pdrop", m.dropout},
                  {"bos_token_id", nullptr},
                  {"eos_token_id", end_token(tokenizer)}};
-  if (tokenizer.bos()) config["bos_token_id"] = *tokenizer.bos();
+  if (const auto bos = tokenizer.bos()) config["bos_token_id"] = *bos;
   return config;
 }
 
 void check_options(const PretrainOptions& options) {
   std::vector<std::string> problems;
-  if (options.output.empty()) problems.push_back("output: got nothing, expected a folder to write");
+  if (options.output.empty())
+    problems.emplace_back("output: got nothing, expected a folder to write");
   if (options.text.files.empty()) {
-    problems.push_back("text.files: got none, expected at least one file or folder");
+    problems.emplace_back("text.files: got none, expected at least one file or folder");
   }
   if (options.block > options.model.n_positions) {
     problems.push_back(cat("block: got ", options.block, ", expected at most model.n_positions ",
@@ -149,6 +150,15 @@ std::shared_ptr<CausalLM> make_model(const PretrainOptions& options, const Pretr
   return make_causal_lm(config, options.seed, load);
 }
 
+// Hours of training are not thrown away because somebody forgot a flag.
+void refuse_begun(const PretrainContext& context) {
+  const fs::path checkpoints = context.work / "checkpoints";
+  if (context.resume || !fs::exists(checkpoints) || fs::is_empty(checkpoints)) return;
+  throw Error(Exit::usage, context.work.string(),
+              "holds the checkpoints of an earlier run; add --resume to go on with it, or give "
+              "another --run folder");
+}
+
 }  // namespace
 
 model::TrainOptions PretrainOptions::default_train() {
@@ -168,6 +178,7 @@ PretrainResult pretrain(const PretrainOptions& options, const PretrainContext& c
   check_options(options);
   make_folders(context.work);
   const FolderLock lock(context.work);
+  refuse_begun(context);
   const fs::path text = prepare_text(options, context);
   const auto tokenizer = text::Tokenizer::load(text);
   const Json config = model_config(options, *tokenizer);
@@ -199,6 +210,8 @@ PretrainResult pretrain(const PretrainOptions& options, const PretrainContext& c
   fit.record = context.record;
   if (context.cut_back)
     fit.cut_back = [&](int64_t records) { context.cut_back(stage.name, records); };
+  // A start that died before its first checkpoint may have left records.
+  if (!context.resume && context.cut_back) context.cut_back(stage.name, 0);
   fit.stop = context.stop;
   fit.quiet = context.quiet;
   const train::FitResult fitted = train::fit(stage, fit);

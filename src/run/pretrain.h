@@ -119,7 +119,8 @@ struct PretrainResult {
 };
 
 /// Trains and writes the folder: config.json, model.safetensors, tokenizer files, README.md. Throws
-/// `config` for options that contradict one another, `missing` for files that do not exist,
+/// `usage` where `work` holds an earlier run's checkpoints and `resume` is not asked for, `config`
+/// for options that contradict one another, `missing` for files that do not exist,
 /// `bad_data` for text too short to train on, `interrupted` after saving when stopped.
 PretrainResult pretrain(const PretrainOptions& options, const PretrainContext& context);
 

@@ -27,6 +27,37 @@ std::vector<Index> indices(const std::vector<std::string>& tokens, const data::I
   return found;
 }
 
+/// Adds a sentence on the tokens of the option that are no items of the run: the first five, each
+/// with the nearest item. A misspelt token would otherwise quietly widen or narrow the list.
+void note_unknown(std::vector<std::string>& problems, const char* option,
+                  const std::vector<std::string>& unknown, const OpenedRun& run) {
+  constexpr size_t most = 5;
+  if (unknown.empty()) return;
+  std::vector<std::string> named;
+  for (size_t i = 0; i < std::min(unknown.size(), most); ++i)
+    named.push_back(cat("'", unknown[i], "'", suggestion(unknown[i], run.items->tokens())));
+  if (unknown.size() > most) named.push_back(cat("and ", unknown.size() - most, " more"));
+  problems.push_back(cat(option, ": got ", join(named, ", "),
+                         ", expected only items of this run (its model/items.tsv lists them)"));
+}
+
+/// What may and what may not be recommended.
+struct Allowed {
+  std::vector<Index> among, excluded;
+};
+
+/// Throws `bad_data` with every problem of both lists.
+Allowed allowed_items(const OpenedRun& run, const RecommendRequest& request) {
+  Allowed allowed;
+  std::vector<std::string> problems, outside, excluded;
+  allowed.among = indices(request.among, *run.items, outside);
+  allowed.excluded = indices(request.exclude, *run.items, excluded);
+  note_unknown(problems, "--among", outside, run);
+  note_unknown(problems, "--exclude", excluded, run);
+  if (!problems.empty()) throw Error(Exit::bad_data, problems);
+  return allowed;
+}
+
 void sort_unique(std::vector<Index>& values) {
   std::sort(values.begin(), values.end());
   values.erase(std::unique(values.begin(), values.end()), values.end());
@@ -70,10 +101,9 @@ void add_query(Prepared& prepared, std::vector<Index> history, std::vector<Index
   prepared.queries.back().history = std::move(history);
 }
 
-Prepared prepare_queries(const OpenedRun& run, const RecommendRequest& request) {
+Prepared prepare_queries(const OpenedRun& run, const RecommendRequest& request,
+                         const std::vector<Index>& excluded) {
   Prepared prepared;
-  std::vector<std::string> unknown;
-  const std::vector<Index> excluded = indices(request.exclude, *run.items, unknown);
   if (request.users.empty()) {
     Recommendation& result = prepared.results.emplace_back();
     result.cold = true;
@@ -101,12 +131,9 @@ std::vector<Recommendation> recommend(OpenedRun& run, const RecommendRequest& re
                                       std::stop_token stop) {
   if (request.top < 1)
     throw Error(Exit::usage, "--top", cat("got ", request.top, ", expected >= 1"));
-  Prepared prepared = prepare_queries(run, request);
-  std::vector<std::string> unknown;
-  std::vector<Index> among = indices(request.among, *run.items, unknown);
-  if (!request.among.empty() && among.empty())
-    throw Error(Exit::bad_data, "--among", "none of its items is in this run");
-  sort_unique(among);
+  Allowed allowed = allowed_items(run, request);
+  Prepared prepared = prepare_queries(run, request, allowed.excluded);
+  sort_unique(allowed.among);
   const std::vector<uint32_t> ties = eval::tie_ranks(run.items->tokens());
 
   const size_t block =
@@ -119,7 +146,7 @@ std::vector<Recommendation> recommend(OpenedRun& run, const RecommendRequest& re
                               .k = request.top,
                               .masked = std::span(prepared.masked).subspan(begin, count),
                               .tie_ranks = ties,
-                              .among = among});
+                              .among = allowed.among});
     for (size_t q = 0; q < count; ++q) {
       Recommendation& result = prepared.results[begin + q];
       for (size_t r = 0; r < top.items[q].size(); ++r)
@@ -134,7 +161,7 @@ Recommendation score_items(OpenedRun& run, const std::string& user,
                            const std::vector<std::string>& items) {
   RecommendRequest request;
   request.users = {user};
-  Prepared prepared = prepare_queries(run, request);
+  Prepared prepared = prepare_queries(run, request, {});
   Recommendation result = std::move(prepared.results.front());
   const std::vector<Index> candidates = indices(items, *run.items, result.unknown);
   if (candidates.empty())
@@ -181,7 +208,7 @@ std::string last_titles(const Recommendation& recommendation, const OpenedRun& r
   std::string text;
   for (size_t i = count > most ? count - most : 0; i < count; ++i) {
     const auto index = run.items->find(recommendation.history[i]);
-    text += (text.empty() ? "" : "; ") + run.titles[static_cast<size_t>(*index)];
+    if (index) text += (text.empty() ? "" : "; ") + run.titles[static_cast<size_t>(*index)];
   }
   return count > most ? cat("… ", text) : text;
 }

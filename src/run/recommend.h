@@ -36,8 +36,8 @@ struct Recommendation {
   std::vector<RecommendedItem> items;
 };
 
-/// Throws `bad_data` for unknown users (all at once, with the nearest names), or when a history
-/// holds no known item.
+/// Throws `bad_data` for unknown users and for unknown items of `among` and `exclude` (all at once,
+/// with the nearest names), or when a history holds no known item.
 std::vector<Recommendation> recommend(OpenedRun& run, const RecommendRequest& request,
                                       std::stop_token stop = {});
 

@@ -1,14 +1,10 @@
 // The program as a person or another program meets it: exit codes, streams, files.
 
-#include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "cli/cli.h"
 
-#include <chrono>
-#include <cstdlib>
-#include <filesystem>
-#include <thread>
+#include <gtest/gtest.h>
+
+#include <set>
 
 #include "core/files.h"
 #include "core/json.h"
@@ -16,49 +12,6 @@
 
 namespace kindred {
 namespace {
-
-/// What a finished program left.
-struct Finished {
-  int code;
-  std::string out, err;
-};
-
-/// A fresh folder to work in, with the shipped sample store reachable, removed afterwards.
-class Cli : public testing::Test {
- protected:
-  void SetUp() override {
-    const char* program = std::getenv("KINDRED_PROGRAM");
-    if (!program) GTEST_SKIP() << "KINDRED_PROGRAM is not set; ctest sets it";
-    program_ = program;
-    folder_ = fs::temp_directory_path() / cat("kindred-cli-", getpid(), "-", counter_++);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  std::string command(const std::string& arguments) const {
-    return cat("cd '", folder_.string(), "' && KINDRED_DATA='", KINDRED_SOURCE_DIR, "/data' ",
-               "KINDRED_CACHE='", folder_.string(), "/cache' '", program_, "' ", arguments);
-  }
-
-  Finished run(const std::string& arguments) const {
-    const int status = std::system(
-        (command(arguments) + " >'" + path("out") + "' 2>'" + path("err") + "' </dev/null")
-            .c_str());
-    return {WEXITSTATUS(status), read_file(path("out")), read_file(path("err"))};
-  }
-
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-
-  /// A small recipe on the sample store.
-  std::string recipe(const std::string& name, const std::string& text) const {
-    write_file(folder_ / name, "data: {path: sample, format: recbole, min_rating: 4}\n" + text);
-    return path(name);
-  }
-
-  std::string program_;
-  fs::path folder_;
-  static inline int counter_ = 0;
-};
 
 TEST_F(Cli, SaysWhatItTakes) {
   EXPECT_EQ(run("--help").code, 0);
@@ -153,6 +106,30 @@ TEST_F(Cli, TrainsRecommendsEvaluatesAndCompares) {
   ASSERT_EQ(run("train " + other + " --run runs/other --set data.split.seed=2").code, 0);
   const Finished refused = run("compare runs/ease runs/other");
   EXPECT_EQ(refused.code, 78) << refused.err;
+}
+
+// A misspelt token must not quietly widen or narrow what is recommended.
+TEST_F(Cli, ListsOfItemsNameWhatTheRunDoesNotKnow) {
+  ASSERT_EQ(run("train " + recipe("pop.yaml", "method: pop\n") + " --run runs/pop").code, 0);
+  write_file(folder_ / "some", "i001\ni002\n\n i003 \n");
+  write_file(folder_ / "one", "i002\n");
+  const std::string ask = "--json recommend runs/pop --history i011 ";
+  const Finished found = run(ask + "--among some --exclude one");
+  ASSERT_EQ(found.code, 0) << found.err;
+  const Json answer = parse_json(found.out, "out");
+  std::set<std::string> items;
+  for (const Json& item : answer.at("items")) items.insert(item.at("item").get<std::string>());
+  EXPECT_EQ(items, (std::set<std::string>{"i001", "i003"}));
+
+  write_file(folder_ / "wrong", "i001\ni0O2\nb\nc\nd\ne\nf\ng\n");
+  write_file(folder_ / "other", "i01l\n");
+  const Finished refused = run(ask + "--among wrong --exclude other");
+  EXPECT_EQ(refused.code, 65);
+  EXPECT_EQ(refused.out, "");
+  for (const char* part : {"--among: got 'i0O2' (did you mean 'i0", "'e', and 2 more, expected",
+                           "--exclude: got 'i01l' (did you mean 'i01"})
+    EXPECT_NE(refused.err.find(part), std::string::npos) << part << " in: " << refused.err;
+  EXPECT_EQ(refused.err.find("'f'"), std::string::npos) << refused.err;
 }
 
 TEST_F(Cli, ARunStaysUsableAfterItsDataMoved) {
@@ -304,25 +281,11 @@ TEST_F(Cli, InterruptedTrainingSavesAndResumesToTheSameNumbers) {
   const Finished whole = run("--json --quiet train " + vae + " --run runs/whole --no-cache");
   ASSERT_EQ(whole.code, 0) << whole.err;
 
-  const pid_t child = fork();
-  if (child == 0) {
-    const std::string text =
-        "exec " + command("--quiet train " + vae + " --run runs/cut --no-cache")
-                      .substr(command("").find("KINDRED_DATA"));
-    (void)!chdir(folder_.c_str());
-    execl("/bin/sh", "sh", "-c", ("exec env " + text.substr(5)).c_str(), nullptr);
-    _exit(127);
-  }
   // The log says when training is under way.
-  for (int i = 0; i < 600 && !(fs::exists(folder_ / "runs/cut/log.jsonl") &&
-                               fs::file_size(folder_ / "runs/cut/log.jsonl") > 0);
-       ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  kill(child, SIGINT);
-  int status = 0;
-  waitpid(child, &status, 0);
-  if (WEXITSTATUS(status) == 0) GTEST_SKIP() << "the machine was too fast to interrupt it";
-  EXPECT_EQ(WEXITSTATUS(status), 130);
+  const int code =
+      interrupted("--quiet train " + vae + " --run runs/cut --no-cache", "runs/cut/log.jsonl");
+  if (code == 0) GTEST_SKIP() << "the machine was too fast to interrupt it";
+  EXPECT_EQ(code, 130);
   EXPECT_EQ(run("train " + vae + " --run runs/cut").code, 2) << "an unfinished run wants --resume";
   const Finished resumed =
       run("--json --quiet train " + vae + " --run runs/cut --resume --no-cache");

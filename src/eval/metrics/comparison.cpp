@@ -107,6 +107,7 @@ Stratum stratum_of(const std::vector<Pair>& pairs, std::span<const Metric> metri
     return pair_rows(rows, n_users, metrics);
   }
   std::vector<UserPair> users;
+  users.reserve(pairs.size());
   for (const auto& [a, b] : pairs) users.emplace_back(&a->users, &b->users);
   return pair_users(users, metrics);
 }
@@ -173,6 +174,7 @@ PairedRuns own_values(const Runs& row, std::span<const Metric> metrics) {
 void add_intervals(const std::vector<Runs>& rows, const CompareSettings& settings,
                    ComparisonReport& report) {
   std::vector<PairedRuns> values;
+  values.reserve(rows.size());
   for (const Runs& row : rows) values.push_back(own_values(row, settings.metrics));
   const auto intervals = bootstrap_intervals(values, settings.bootstrap);
   for (size_t r = 0; r < rows.size(); ++r) {
