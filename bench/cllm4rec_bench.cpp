@@ -164,8 +164,31 @@ double median(std::vector<double> values) {
   return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
+// The steps' batches for the twin, and their mean sizes.
+void write_batches(const Cllm4RecObjective& objective, const methods::Cllm4RecParts& parts,
+                   const std::vector<int64_t>& steps, Json& batches, Json& result) {
+  double tokens = 0, padded = 0;
+  for (const int64_t step : steps) {
+    const auto batch = objective.batch(0, step);
+    batches[objective.name()].push_back(written(ours(*batch), parts));
+    tokens += sizes(ours(*batch))[0] / static_cast<double>(steps.size());
+    padded += sizes(ours(*batch))[1] / static_cast<double>(steps.size());
+  }
+  result["tokens"] = tokens;
+  result["padded"] = padded;
+}
+
+// The loss of a step without dropout, so that the twin's can be compared.
+double first_loss(Cllm4RecObjective& objective, methods::Cllm4RecParts& parts, int64_t step) {
+  const torch::NoGradGuard no_grad;
+  parts.backbone->eval();
+  const auto batch = objective.batch(0, step);
+  const model::LossParts loss = objective.loss(*batch);
+  return loss.sum.item<double>() / loss.count;
+}
+
 // Times steps after one that warms up, with both forms of Adam. Every kind starts from the same
-// tables; the first loss is without dropout, so that the twin's can be compared.
+// tables.
 Json time_steps(Cllm4RecObjective& objective, methods::Cllm4RecParts& parts,
                 const Arguments& arguments, Json& batches) {
   Json result = {{"name", objective.name()}};
@@ -176,20 +199,8 @@ Json time_steps(Cllm4RecObjective& objective, methods::Cllm4RecParts& parts,
   }
   std::vector<torch::Tensor> before;
   for (const model::Table* table : stage.tables) before.push_back(table->weight().clone());
-  double tokens = 0, padded = 0;
-  for (const int64_t step : steps) {
-    const auto batch = objective.batch(0, step);
-    batches[objective.name()].push_back(written(ours(*batch), parts));
-    tokens += sizes(ours(*batch))[0] / static_cast<double>(steps.size());
-    padded += sizes(ours(*batch))[1] / static_cast<double>(steps.size());
-  }
-  {
-    const torch::NoGradGuard no_grad;
-    parts.backbone->eval();
-    const auto batch = objective.batch(0, steps[0]);
-    const model::LossParts loss = objective.loss(*batch);
-    result["first_loss"] = loss.sum.item<double>() / loss.count;
-  }
+  write_batches(objective, parts, steps, batches, result);
+  result["first_loss"] = first_loss(objective, parts, steps[0]);
   parts.backbone->train(arguments.dropout);
   for (const char* adam : {"dense", "lazy"}) {
     stage.train.adam = adam;
@@ -204,71 +215,64 @@ Json time_steps(Cllm4RecObjective& objective, methods::Cllm4RecParts& parts,
     }
   }
   parts.backbone->eval();
-  result["tokens"] = tokens;
-  result["padded"] = padded;
   std::cerr << result.dump() << "\n";
   return result;
 }
 
-Json time_prediction(const std::shared_ptr<methods::Cllm4RecParts>& parts, Json& batches) {
-  methods::Cllm4RecRecommender recommender(parts);
+// People to recommend to; their prompts go to the twin as well.
+std::vector<model::Query> asked(const methods::Cllm4RecParts& parts, Json& batches) {
   std::vector<model::Query> queries(256);
   Json documents = Json::array();
-  const prompt::ExtendedVocabulary vocabulary{parts->backbone->vocab_size(), parts->users(),
-                                              parts->items()};
+  const prompt::ExtendedVocabulary vocabulary{parts.backbone->vocab_size(), parts.users(),
+                                              parts.items()};
   for (size_t q = 0; q < queries.size(); ++q) {
-    const auto user = static_cast<data::Index>(q % static_cast<size_t>(parts->users()));
+    const auto user = static_cast<data::Index>(q % static_cast<size_t>(parts.users()));
     queries[q].user = user;
-    std::vector<data::Index> items(parts->train.row(user).begin(), parts->train.row(user).end());
-    items.insert(items.end(), parts->valid.row(user).begin(), parts->valid.row(user).end());
+    std::vector<data::Index> items(parts.train.row(user).begin(), parts.train.row(user).end());
+    items.insert(items.end(), parts.valid.row(user).begin(), parts.valid.row(user).end());
     prompt::PackedPrompts packed;
-    packed.add(parts->forms->recommend, std::vector<prompt::Filling>{{&user, 1}, items},
-               parts->backbone->context());
+    packed.add(parts.forms->recommend, std::vector<prompt::Filling>{{&user, 1}, items},
+               parts.backbone->context());
     documents.push_back({{"prompt", vocabulary.ids(packed)}, {"targets", Json::array()}});
   }
   batches["prediction"].push_back({{"documents", documents}});
+  return queries;
+}
+
+double timed_top(methods::Cllm4RecRecommender& recommender, std::span<const model::Query> queries) {
+  const auto begin = std::chrono::steady_clock::now();
+  recommender.top({.queries = queries, .k = 20, .masked = {}, .tie_ranks = {}, .among = {}});
+  return seconds_since(begin);
+}
+
+// One pass over all (the best of three), then the three ways in milliseconds a user.
+Json time_prediction(const std::shared_ptr<methods::Cllm4RecParts>& parts, Json& batches) {
+  methods::Cllm4RecRecommender recommender(parts);
+  const std::vector<model::Query> queries = asked(*parts, batches);
   double best = 1e30;
   for (int repeat = 0; repeat < 3; ++repeat) {
-    const auto begin = std::chrono::steady_clock::now();
-    recommender.top({.queries = queries, .k = 20, .masked = {}, .tie_ranks = {}, .among = {}});
-    best = std::min(best, seconds_since(begin));
+    best = std::min(best, timed_top(recommender, queries));
   }
-  Json result = {{"name", "prediction"}, {"dense", best}, {"users", queries.size()}};
-  // The three ways, in milliseconds a user.
   Json ways = Json::object();
   for (const char* way : {"one-pass", "next-item", "autoregressive"}) {
     parts->options.predict = way;
-    const size_t some = std::string(way) == "autoregressive" ? 64 : 256;
-    const std::span<const model::Query> asked(queries.data(), some);
-    const auto begin = std::chrono::steady_clock::now();
-    recommender.top({.queries = asked, .k = 20, .masked = {}, .tie_ranks = {}, .among = {}});
-    ways[way] = 1000 * seconds_since(begin) / static_cast<double>(some);
+    const size_t some = std::string(way) == "autoregressive" ? 64 : queries.size();
+    const double seconds = timed_top(recommender, std::span(queries).first(some));
+    ways[way] = 1000 * seconds / static_cast<double>(some);
   }
-  result["ms_a_user"] = ways;
+  const Json result = {
+      {"name", "prediction"}, {"dense", best}, {"users", queries.size()}, {"ms_a_user", ways}};
   std::cerr << result.dump() << "\n";
   return result;
 }
 
-int run(const Arguments& arguments) {
-  fs::create_directories(arguments.out);
-  if (arguments.kinds == "backbone") {  // in a run of its own: its memory is not a step's
-    make_backbone(arguments);
-    return 0;
-  }
-  model::MethodContext context;
-  context.data = data::load_dataset(arguments.data);
-  context.backbone.path = make_backbone(arguments).string();
-  context.backbone.precision = arguments.precision;
-  methods::Cllm4RecOptions options;
-  const auto parts = methods::make_parts(options, context);
-  parts->backbone->eval();
-  const auto corpus =
-      std::make_shared<methods::ContentCorpus>(context.data, options, *parts->forms);
-  parts->user_documented = corpus->user_documented();
-  parts->item_documented = corpus->item_documented();
-  methods::save_parts(*parts, arguments.out);
+using Parts = std::shared_ptr<methods::Cllm4RecParts>;
+using Corpus = std::shared_ptr<methods::ContentCorpus>;
 
-  Json batches = Json::object(), kinds = Json::array();
+// Every kind asked for, one after the other.
+Json time_kinds(const Arguments& arguments, const Parts& parts, const Corpus& corpus,
+                Json& batches) {
+  Json kinds = Json::array();
   const auto time = [&](auto objective) {
     kinds.push_back(time_steps(objective, *parts, arguments, batches));
   };
@@ -282,6 +286,29 @@ int run(const Arguments& arguments) {
     time(methods::ContentObjective(parts, corpus, {"content-sorted", 20, true}));
   }
   if (arguments.wants("prediction")) kinds.push_back(time_prediction(parts, batches));
+  return kinds;
+}
+
+int run(const Arguments& arguments) {
+  fs::create_directories(arguments.out);
+  if (arguments.kinds == "backbone") {  // in a run of its own: its memory is not a step's
+    make_backbone(arguments);
+    return 0;
+  }
+  model::MethodContext context;
+  context.data = data::load_dataset(arguments.data);
+  context.backbone.path = make_backbone(arguments).string();
+  context.backbone.precision = arguments.precision;
+  methods::Cllm4RecOptions options;
+  const Parts parts = methods::make_parts(options, context);
+  parts->backbone->eval();
+  const auto corpus =
+      std::make_shared<methods::ContentCorpus>(context.data, options, *parts->forms);
+  parts->user_documented = corpus->user_documented();
+  parts->item_documented = corpus->item_documented();
+  methods::save_parts(*parts, arguments.out);
+  Json batches = Json::object();
+  const Json kinds = time_kinds(arguments, parts, corpus, batches);
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   const Json result = {{"precision", arguments.precision},

@@ -37,7 +37,9 @@ data::Csr positives(const data::Dataset& data, Part part) {
 }  // namespace
 
 People::People(const data::Dataset& data, const EvaluationOptions& options, Part part)
-    : relevant_(positives(data, part)), known_(data.distinct_by_user(data::all_parts)) {
+    : relevant_(positives(data, part)) {
+  // Only drawing negatives asks what a person knows.
+  if (options.protocol == "candidates") known_ = data.distinct_by_user(data::all_parts);
   const std::vector<Part> seen = seen_parts(part);
   const std::vector<Part> train_only =
       part == Part::train ? std::vector<Part>{} : std::vector<Part>{Part::train};

@@ -12,7 +12,7 @@ constexpr float lowest = -std::numeric_limits<float>::infinity();
 BestItems::BestItems(int64_t k, std::span<const data::Index> masked)
     : k_(static_cast<size_t>(std::max<int64_t>(k, 0))), masked_(masked), threshold_(lowest) {}
 
-void BestItems::offer(const Block& block, size_t i) {
+void BestItems::offer(const Block& block, size_t i, size_t limit) {
   const float score = block.scores[i];
   if (score == lowest) return;
   const data::Index item =
@@ -23,7 +23,7 @@ void BestItems::offer(const Block& block, size_t i) {
   while (cursor_ < masked_.size() && masked_[cursor_] < item) ++cursor_;
   if (cursor_ < masked_.size() && masked_[cursor_] == item) return;
   keys_.push_back(candidate);
-  if (keys_.size() >= 2 * k_) shrink();
+  if (keys_.size() >= limit) shrink();
 }
 
 void BestItems::shrink() {
@@ -38,7 +38,22 @@ void BestItems::shrink() {
 void BestItems::add_plain(const Block& block) {
   if (k_ == 0) return;
   for (size_t i = 0; i < block.scores.size(); ++i)
-    if (!(block.scores[i] < threshold_)) offer(block, i);
+    if (!(block.scores[i] < threshold_)) offer(block, i, 2 * k_);
+}
+
+size_t BestItems::add_first(const Block& block) {
+  const size_t count = std::min(block.scores.size(), std::max<size_t>(1024, 4 * k_));
+  if (!keys_.empty() || worst_ != 0 || count <= 2 * k_) return 0;
+  // Many queries wait with their best at a time: the room for a whole block is lent to one of them.
+  static thread_local std::vector<uint64_t> room;
+  room.clear();
+  room.swap(keys_);
+  for (size_t i = 0; i < count; ++i) offer(block, i, count + 1);
+  if (keys_.size() >= k_) shrink();
+  room.swap(keys_);
+  keys_.reserve(2 * k_);
+  keys_.assign(room.begin(), room.end());
+  return count;
 }
 
 void BestItems::add(const Block& block) {
@@ -46,7 +61,7 @@ void BestItems::add(const Block& block) {
   if (k_ == 0) return;
   const float* scores = block.scores.data();
   const size_t n = block.scores.size();
-  size_t i = 0;
+  size_t i = add_first(block);
   for (; i + 32 <= n; i += 32) {
     const __m256 bound = _mm256_set1_ps(threshold_);
     uint32_t above = 0;
@@ -56,10 +71,10 @@ void BestItems::add(const Block& block) {
       above |= static_cast<uint32_t>(_mm256_movemask_ps(enters)) << (8 * part);
     }
     for (; above != 0; above &= above - 1)
-      offer(block, i + static_cast<size_t>(std::countr_zero(above)));
+      offer(block, i + static_cast<size_t>(std::countr_zero(above)), 2 * k_);
   }
   for (; i < n; ++i)
-    if (!(scores[i] < threshold_)) offer(block, i);
+    if (!(scores[i] < threshold_)) offer(block, i, 2 * k_);
 #else
   add_plain(block);
 #endif

@@ -54,7 +54,10 @@ class BestItems {
     const auto bits = std::bit_cast<uint32_t>(score + 0.0f);
     return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
   }
-  void offer(const Block& block, size_t i);
+  void offer(const Block& block, size_t i, size_t limit);
+  /// The first scores, all of which may enter, are chosen from at once and not twice K at a time.
+  /// Returns how many were taken.
+  size_t add_first(const Block& block);
   void shrink();
 
   size_t k_;

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "core/strings.h"
+#include "model/memory.h"
 
 namespace kindred::model {
 namespace {
@@ -14,7 +15,7 @@ std::atomic<int> open_scopes{0};
 torch::Tensor drawn(const std::string& name, std::array<int64_t, 2> shape, double std,
                     uint64_t seed) {
   auto generator = at::make_generator<at::CPUGeneratorImpl>(Random(seed, "table:" + name)());
-  return torch::empty(shape).normal_(0.0, std, generator);
+  return empty_large(shape).normal_(0.0, std, generator);
 }
 
 /// Sums rows of `values` that carry the same id: distinct ids, ascending, with their sums.
@@ -70,9 +71,11 @@ std::optional<Table::Gradient> Table::gradient() const {
   if (!whole) return merged(torch::cat(ids), torch::cat(values));
   torch::Tensor total = whole_.grad();
   if (ids.empty()) return Gradient{torch::Tensor(), total};
+  // Added where the whole gradient lies, since a copy would cost more than the rows; the leaves
+  // then hold nothing, so that asking again gives the same.
   const Gradient rows = merged(torch::cat(ids), torch::cat(values));
-  total = total.clone();
   total.index_copy_(0, rows.rows, total.index_select(0, rows.rows).add_(rows.values));
+  for (const Leaf& leaf : leaves_) leaf.values.mutable_grad().reset();
   return Gradient{torch::Tensor(), total};
 }
 

@@ -8,70 +8,6 @@
 #include "core/error.h"
 
 namespace kindred::prompt {
-namespace {
-
-// Logits held at a time: 4 Mi floats stay near the cache and bound the memory for any catalogue.
-constexpr int64_t logits_at_a_time = int64_t{1} << 22;
-
-// One block of rows: adds its loss to `loss`, and where gradients are wanted its part of both.
-struct FullSoftmax {
-  torch::Tensor hidden, table, rows, items, counts;
-  torch::Tensor grad_hidden, grad_table;  // undefined: not wanted
-
-  double block(int64_t begin, int64_t end) {
-    const torch::Tensor h = hidden.slice(0, begin, end);
-    const torch::Tensor weight = counts.slice(0, begin, end);
-    const torch::Tensor chosen =
-        begin == 0 && end == hidden.size(0)
-            ? torch::Tensor()
-            : torch::logical_and(rows.ge(begin), rows.lt(end)).nonzero().squeeze(1);
-    const torch::Tensor r = (chosen.defined() ? rows.index_select(0, chosen) : rows) - begin;
-    const torch::Tensor t = chosen.defined() ? items.index_select(0, chosen) : items;
-    torch::Tensor logits = torch::mm(h, table.t());
-    const torch::Tensor normaliser = torch::logsumexp(logits, 1);
-    const torch::Tensor hits = logits.index({r, t});
-    const double loss =
-        ((weight * normaliser).sum(torch::kFloat64) - hits.sum(torch::kFloat64)).item<double>();
-    if (!grad_hidden.defined()) return loss;
-    // d loss / d logits = counts * softmax - targets
-    logits.sub_(normaliser.unsqueeze(1)).exp_().mul_(weight.unsqueeze(1));
-    logits.index_put_({r, t}, torch::full({r.size(0)}, -1.0f, logits.options()), true);
-    grad_hidden.slice(0, begin, end).copy_(torch::mm(logits, table));
-    grad_table.addmm_(logits.t(), h);
-    return loss;
-  }
-};
-
-// Makes the gradients while the logits are at hand, so that backward only scales them.
-class ItemCrossEntropy : public torch::autograd::Function<ItemCrossEntropy> {
- public:
-  static torch::Tensor forward(torch::autograd::AutogradContext* context,
-                               const torch::Tensor& hidden, const torch::Tensor& table,
-                               const ItemTargets& targets, bool gradients) {
-    FullSoftmax softmax{hidden, table, targets.rows, targets.items, targets.counts, {}, {}};
-    if (gradients) {
-      softmax.grad_hidden = torch::empty_like(hidden);
-      softmax.grad_table = torch::zeros_like(table);
-    }
-    const int64_t step =
-        std::max<int64_t>(1, logits_at_a_time / std::max<int64_t>(1, table.size(0)));
-    double loss = 0;
-    for (int64_t begin = 0; begin < hidden.size(0); begin += step) {
-      loss += softmax.block(begin, std::min(begin + step, hidden.size(0)));
-    }
-    if (gradients) context->save_for_backward({softmax.grad_hidden, softmax.grad_table});
-    return torch::full({}, loss, hidden.options());
-  }
-
-  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context,
-                                               torch::autograd::tensor_list outputs) {
-    const auto saved = context->get_saved_variables();
-    return {saved[0] * outputs[0], saved[1] * outputs[0], {}, {}};
-  }
-};
-
-}  // namespace
-
 void ItemTargets::to(torch::Device device) {
   rows = rows.to(device);
   items = items.to(device);
@@ -83,15 +19,6 @@ void ItemSample::to(torch::Device device) {
   log_expected = log_expected.to(device);
   hit_rows = hit_rows.to(device);
   hit_columns = hit_columns.to(device);
-}
-
-torch::Tensor item_cross_entropy_sum(const torch::Tensor& hidden, const torch::Tensor& table,
-                                     const ItemTargets& targets) {
-  check(hidden.dim() == 2 && table.dim() == 2 && hidden.size(1) == table.size(1),
-        "hidden [R, D] and table [N, D]");
-  const bool gradients =
-      torch::GradMode::is_enabled() && (hidden.requires_grad() || table.requires_grad());
-  return ItemCrossEntropy::apply(hidden, table, targets, gradients);
 }
 
 torch::Tensor sampled_item_cross_entropy_sum(const torch::Tensor& hidden, model::Table& table,

@@ -22,7 +22,8 @@ struct ItemTargets {
 };
 
 /// The multinomial loss over all N items, -sum over pairs of ln softmax(h_row Z^T)[item]; scalar.
-/// Logits are made for a few rows at a time and never kept: with hidden [R, D], table [N, D].
+/// Logits are made for a block of items at a time, with hidden [R, D], table [N, D]; for the
+/// backward pass they are kept only where they take at most 16 MiB or a quarter of the table.
 torch::Tensor item_cross_entropy_sum(const torch::Tensor& hidden, const torch::Tensor& table,
                                      const ItemTargets& targets);
 

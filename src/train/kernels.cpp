@@ -2,9 +2,6 @@
 
 #include <cmath>
 
-// Without errno a square root is one vector instruction.
-#pragma GCC optimize("no-math-errno")
-
 namespace kindred::train {
 namespace {
 

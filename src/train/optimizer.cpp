@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "model/memory.h"
 
 namespace kindred::train {
 namespace {
@@ -28,6 +29,12 @@ double squares(const torch::Tensor& values) {
   double total = 0;
   for (const double part : parts) total += part;
   return total;
+}
+
+/// Zeros for a moment of `weight`: rows of large ones are met as scattered as the table's.
+torch::Tensor zeros(const torch::Tensor& weight) {
+  return weight.device().is_cpu() ? model::empty_large(weight.sizes()).zero_()
+                                  : torch::zeros_like(weight);
 }
 
 // How many rows before its turn a row of a large table is asked from memory.
@@ -86,8 +93,8 @@ void Optimizer::add(Slot slot) {
                 "a trained parameter must be a contiguous fp32 tensor; cast where it is read");
   torch::NoGradGuard no_grad;
   const bool adam_kind = kind_ == Kind::adam || kind_ == Kind::adamw;
-  if (adam_kind) slot.first = torch::zeros_like(weight);
-  if (adam_kind || kind_ == Kind::adagrad) slot.second = torch::zeros_like(weight);
+  if (adam_kind) slot.first = zeros(weight);
+  if (adam_kind || kind_ == Kind::adagrad) slot.second = zeros(weight);
   if (adam_kind)
     slot.steps = slot.lazy ? torch::zeros({weight.size(0)}, torch::kInt32)
                            : torch::zeros({1}, torch::kInt64);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "model/memory.h"
 
 namespace kindred::model {
 namespace {
@@ -72,6 +73,18 @@ TEST(Table, TheWholeTableAndLookupsMerge) {
   }
 }
 
+TEST(Table, AGradientAskedForBetweenMicroBatchesCountsOnce) {
+  Table table("t", 6, 4, 1.0, 2);
+  torch::Tensor weight = table.weight().clone().requires_grad_();
+  for (int micro_batch = 0; micro_batch < 2; ++micro_batch) {
+    loss_of(table, {}, true).backward();
+    loss_of(table, weight, true).backward();
+    const auto gradient = table.gradient();
+    ASSERT_TRUE(gradient && !gradient->rows.defined());
+    EXPECT_TRUE(torch::allclose(gradient->values, weight.grad(), 1e-5, 1e-6));
+  }
+}
+
 TEST(Table, LookupsWithoutALossLeaveNoGradient) {
   Table table("t", 6, 4, 1.0, 2);
   const torch::Tensor unused = table.lookup(torch::tensor({1, 2}));
@@ -89,6 +102,16 @@ TEST(Table, OnlyTheStagesTablesAreDifferentiable) {
     EXPECT_FALSE(other.all().requires_grad());
   }
   EXPECT_TRUE(other.lookup(ids).requires_grad());
+}
+
+TEST(Memory, LargeTensorsAreAsOthers) {
+  for (const int64_t rows : {3, 40'000}) {  // 10 MB: beyond where the system is asked
+    torch::Tensor tensor = empty_large({rows, 64});
+    EXPECT_EQ(tensor.sizes(), (torch::IntArrayRef{rows, 64}));
+    EXPECT_EQ(tensor.scalar_type(), torch::kFloat32);
+    EXPECT_TRUE(tensor.is_contiguous());
+    EXPECT_EQ(tensor.fill_(2).sum().item<double>(), 128.0 * static_cast<double>(rows));
+  }
 }
 
 TEST(Table, AppendedRowsComeAfterTheOthers) {

@@ -193,5 +193,31 @@ TEST(Selection, VectorAndPlainFormsAgree) {
   }
 }
 
+TEST(Selection, TheFirstScoresTakenAtOnceGiveTheSame) {
+  Random random(6, "selection");
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+  constexpr float least = -std::numeric_limits<float>::infinity();
+  for (int round = 0; round < 60; ++round) {
+    // Blocks longer and shorter than what is taken at once, first ones of nothing that may enter.
+    std::vector<float> scores(3000);
+    for (size_t i = 0; i < scores.size(); ++i) {
+      const uint64_t draw = random.below(12);
+      const bool nothing = round % 3 == 0 && i < 1100;
+      scores[i] = nothing || draw == 0 ? least : draw == 1 ? nan : static_cast<float>(draw * 7 % 5);
+    }
+    const std::vector<Index> masked = lists(1, 3000, 2000)[0];
+    const auto k = static_cast<int64_t>(1 + random.below(round % 2 == 0 ? 30 : 600));
+    BestItems fast(k, masked), plain(k, masked);
+    const size_t width = round % 4 == 0 ? 1000 : 1500;
+    for (size_t from = 0; from < scores.size(); from += width) {
+      const auto part = std::span<const float>(scores).subspan(from, width);
+      fast.add({part, static_cast<Index>(from), {}, {}});
+      plain.add_plain({part, static_cast<Index>(from), {}, {}});
+    }
+    const auto a = fast.finish(), b = plain.finish();
+    ASSERT_TRUE(std::equal(a.begin(), a.end(), b.begin(), b.end())) << round;
+  }
+}
+
 }  // namespace
 }  // namespace kindred::model
