@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "lm/gpt2.h"
+#include "lm/decoder.h"
 #include "lm/precision.h"
 
 namespace kindred::lm {
@@ -29,7 +29,7 @@ Pair models(Json config, const std::string& precision) {
   }
   LoadOptions options;
   options.precision = precision;
-  pair.frozen = std::make_shared<Gpt2>(parse_gpt2_config(config, "config"), weights, options);
+  pair.frozen = std::make_shared<Decoder>(plan_decoder(config, "config"), weights, options);
   return pair;
 }
 
