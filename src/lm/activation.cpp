@@ -13,10 +13,32 @@ using torch::autograd::tensor_list;
 
 constexpr int64_t kGrain = 16384;
 
-bool has_kernel(Activation kind, const torch::Tensor& x) {
-  return kind == Activation::gelu_tanh && x.device().is_cpu() && x.is_contiguous() &&
+bool suits_kernels(const torch::Tensor& x) {
+  return x.device().is_cpu() && x.is_contiguous() &&
          (x.scalar_type() == torch::kFloat || x.scalar_type() == torch::kBFloat16);
 }
+
+bool has_kernel(Activation kind, const torch::Tensor& x) {
+  return kind == Activation::gelu_tanh && suits_kernels(x);
+}
+
+bool has_gated_kernel(Activation kind, const torch::Tensor& x) {
+  return kind == Activation::silu && suits_kernels(x);
+}
+
+class ActivateGated : public torch::autograd::Function<ActivateGated> {
+ public:
+  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x, int64_t kind) {
+    context->save_for_backward({x});
+    context->saved_data["kind"] = kind;
+    return gated_forward(static_cast<Activation>(kind), x);
+  }
+  static tensor_list backward(AutogradContext* context, tensor_list gradients) {
+    const auto kind = static_cast<Activation>(context->saved_data["kind"].toInt());
+    return {gated_backward(kind, context->get_saved_variables()[0], gradients[0].contiguous()),
+            torch::Tensor()};
+  }
+};
 
 class Activate : public torch::autograd::Function<Activate> {
  public:
@@ -92,6 +114,45 @@ torch::Tensor activation_backward(Activation kind, const torch::Tensor& x, torch
       return at::tanh_backward(d_y, at::tanh(x));
   }
   return d_y;
+}
+
+torch::Tensor gated_forward(Activation kind, const torch::Tensor& x) {
+  const int64_t rows = x.size(0), n = x.size(1) / 2;
+  if (!has_gated_kernel(kind, x)) {
+    return activation_forward(kind, x.narrow(1, 0, n)) * x.narrow(1, n, n);
+  }
+  auto y = torch::empty({rows, n}, x.options().requires_grad(false));
+  with_element(x.scalar_type(), [&](auto type) {
+    const auto* from = data_of(x, type);
+    auto* to = data_of(y, type);
+    at::parallel_for(0, rows, row_grain(n), [&](int64_t begin, int64_t end) {
+      kernels::silu_gate_forward(end - begin, n, from + 2 * begin * n, to + begin * n);
+    });
+  });
+  return y;
+}
+
+torch::Tensor gated_backward(Activation kind, const torch::Tensor& x, const torch::Tensor& d_y) {
+  const int64_t rows = x.size(0), n = x.size(1) / 2;
+  if (!has_gated_kernel(kind, x)) {
+    const auto gate = x.narrow(1, 0, n).contiguous(), value = x.narrow(1, n, n);
+    return at::cat(
+        {activation_backward(kind, gate, d_y * value), d_y * activation_forward(kind, gate)}, 1);
+  }
+  auto d_x = torch::empty_like(x);
+  with_element(x.scalar_type(), [&](auto type) {
+    const auto *from = data_of(x, type), *given = data_of(d_y, type);
+    auto* to = data_of(d_x, type);
+    at::parallel_for(0, rows, row_grain(n), [&](int64_t begin, int64_t end) {
+      kernels::silu_gate_backward(end - begin, n, from + 2 * begin * n, given + begin * n,
+                                  to + 2 * begin * n);
+    });
+  });
+  return d_x;
+}
+
+torch::Tensor activate_gated(Activation kind, const torch::Tensor& x) {
+  return ActivateGated::apply(x.contiguous(), static_cast<int64_t>(kind));
 }
 
 torch::Tensor activate(Activation kind, const torch::Tensor& x) {

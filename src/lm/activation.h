@@ -3,7 +3,7 @@
 
 #include <torch/torch.h>
 
-#include "lm/config/gpt2_config.h"
+#include "lm/config/fields.h"
 
 namespace kindred::lm {
 
@@ -15,5 +15,14 @@ torch::Tensor activate(Activation kind, const torch::Tensor& x);
 torch::Tensor activation_forward(Activation kind, const torch::Tensor& x);
 /// The gradient of x given that of the output; may overwrite `d_y`.
 torch::Tensor activation_backward(Activation kind, const torch::Tensor& x, torch::Tensor d_y);
+
+/// act(gate) * value of x [T, 2 F] = [gate, value] -> [T, F]; differentiable. On a processor with
+/// SiLU by our own kernel in fp32 and bf16.
+torch::Tensor activate_gated(Activation kind, const torch::Tensor& x);
+
+/// The same without a graph.
+torch::Tensor gated_forward(Activation kind, const torch::Tensor& x);
+/// The gradient of x [T, 2 F] given that of the output [T, F].
+torch::Tensor gated_backward(Activation kind, const torch::Tensor& x, const torch::Tensor& d_y);
 
 }  // namespace kindred::lm

@@ -13,38 +13,51 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
-// Runs task(sequence, head) for every sequence and head. Lengths differ, so threads draw tasks
-// one by one; each writes its own part of the output, hence the result does not depend on who ran
-// it.
+// Runs task(sequence, head) for every sequence and each of `heads` heads. Lengths differ, so
+// threads draw tasks one by one; each writes its own part of the output, hence the result does not
+// depend on who ran it.
 template <class Task>
-void for_heads(const AttentionShape& shape, const Task& task) {
+void for_heads(const AttentionShape& shape, int64_t heads, const Task& task) {
   const int64_t sequences = static_cast<int64_t>(shape.offsets.size()) - 1;
-  const int64_t tasks = sequences * shape.heads;
+  const int64_t tasks = sequences * heads;
   std::atomic<int64_t> next{0};
   at::parallel_for(0, std::min<int64_t>(tasks, at::get_num_threads()), 1, [&](int64_t, int64_t) {
     for (int64_t i = next.fetch_add(1); i < tasks; i = next.fetch_add(1)) {
-      const auto s = static_cast<size_t>(i / shape.heads);
+      const auto s = static_cast<size_t>(i / heads);
       if (shape.offsets[s + 1] > shape.offsets[s]) {
-        task(s, i % shape.heads);
+        task(s, i % heads);
       }
     }
   });
 }
 
+// Where things lie in a row of qkv.
+struct Widths {
+  int64_t row, head, queries, keys, group;  // group: heads of queries to one of keys
+
+  Widths(int64_t width, const AttentionShape& shape)
+      : row(width),
+        head(shape.head_dim(width)),
+        queries(shape.heads * head),
+        keys(shape.key_heads * head),
+        group(shape.heads / shape.key_heads) {}
+};
+
+// Head `head` of the queries of a sequence with its keys.
 template <class E>
-kernels::AttentionHead<E> head_of(const E* qkv, int64_t d, const AttentionShape& shape,
+kernels::AttentionHead<E> head_of(const E* qkv, const Widths& w, const AttentionShape& shape,
                                   size_t sequence, int64_t head) {
   const int64_t begin = shape.offsets[sequence], end = shape.offsets[sequence + 1];
-  const int64_t size = d / shape.heads;
-  const E* first = qkv + begin * 3 * d + head * size;
-  return {first,
-          first + d,
-          first + 2 * d,
-          3 * d,
-          3 * d,
+  const E* first = qkv + begin * w.row;
+  const E* keys = first + w.queries + head / w.group * w.head;
+  return {first + head * w.head,
+          keys,
+          keys + w.keys,
+          w.row,
+          w.row,
           end - begin,
           end - begin,
-          size,
+          w.head,
           static_cast<float>(shape.scale),
           shape.dropout,
           static_cast<uint64_t>(begin * shape.heads + head),
@@ -63,20 +76,30 @@ void append(torch::Tensor& rows, int64_t length, const torch::Tensor& more) {
   rows.narrow(0, length, n).copy_(more);
 }
 
-// One sequence's new queries [n, D] against all its keys, by ATen.
-torch::Tensor attend_plain(const torch::Tensor& queries, const KeysValues& cache, int64_t heads,
+// rows [n, heads d] -> [heads, n, d], each head `repeats` times.
+torch::Tensor by_head(const torch::Tensor& rows, int64_t head_dim, int64_t repeats) {
+  const auto heads = rows.reshape({rows.size(0), -1, head_dim}).transpose(0, 1);
+  return repeats == 1 ? heads : heads.repeat_interleave(repeats, 0);
+}
+
+// Scores [H, n, m] of queries [H, n, d] against keys [H, m, d], of which the last n belong to the
+// queries themselves -> probabilities, fp32.
+torch::Tensor probabilities(const torch::Tensor& queries, const torch::Tensor& keys, double scale) {
+  const int64_t n = queries.size(1), m = keys.size(1);
+  const auto future = torch::ones({n, m}, queries.options().dtype(torch::kBool)).triu(m - n + 1);
+  const auto scores = torch::matmul(queries, keys.transpose(1, 2)).to(torch::kFloat);
+  return torch::softmax((scores * scale).masked_fill(future, -INFINITY), -1);
+}
+
+// One sequence's new queries [n, H d] against all its keys, by ATen.
+torch::Tensor attend_plain(const torch::Tensor& queries, const KeysValues& cache, const Widths& w,
                            double scale) {
-  const int64_t n = queries.size(0), d = queries.size(1), total = cache.length;
-  const auto by_head = [&](const torch::Tensor& rows) {
-    return rows.reshape({rows.size(0), heads, d / heads}).transpose(0, 1);
-  };
-  const auto keys = by_head(cache.keys.narrow(0, 0, total));
-  const auto values = by_head(cache.values.narrow(0, 0, total));
-  const auto future =
-      torch::ones({n, total}, queries.options().dtype(torch::kBool)).triu(total - n + 1);
-  const auto scores = torch::matmul(by_head(queries), keys.transpose(1, 2)).to(torch::kFloat);
-  const auto weights = torch::softmax((scores * scale).masked_fill(future, -INFINITY), -1);
-  return torch::matmul(weights.to(values.scalar_type()), values).transpose(0, 1).reshape({n, d});
+  const auto keys = by_head(cache.keys.narrow(0, 0, cache.length), w.head, w.group);
+  const auto values = by_head(cache.values.narrow(0, 0, cache.length), w.head, w.group);
+  const auto weights = probabilities(by_head(queries, w.head, 1), keys, scale);
+  return torch::matmul(weights.to(values.scalar_type()), values)
+      .transpose(0, 1)
+      .reshape({queries.size(0), w.queries});
 }
 
 // Masks of the rows (token, head) of `n` tokens from `begin` on: [H, n, n].
@@ -95,7 +118,8 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
  public:
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& qkv,
                                const AttentionShape& shape) {
-    auto out = torch::empty({qkv.size(0), qkv.size(1) / 3}, qkv.options().requires_grad(false));
+    auto out = torch::empty({qkv.size(0), Widths(qkv.size(1), shape).queries},
+                            qkv.options().requires_grad(false));
     torch::Tensor log_sums;
     if (qkv.requires_grad()) {
       log_sums = torch::empty({qkv.size(0), shape.heads}, torch::dtype(torch::kFloat));
@@ -104,6 +128,7 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
     attention_forward(dense, shape, out, log_sums);
     context->saved_data["offsets"] = shape.offsets;
     context->saved_data["heads"] = shape.heads;
+    context->saved_data["key_heads"] = shape.key_heads;
     context->saved_data["scale"] = shape.scale;
     context->saved_data["key"] = static_cast<int64_t>(shape.dropout.key);
     context->saved_data["probability"] = static_cast<double>(shape.dropout.probability);
@@ -115,6 +140,7 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
     const auto saved = context->get_saved_variables();
     const AttentionShape shape{context->saved_data["offsets"].toIntVector(),
                                context->saved_data["heads"].toInt(),
+                               context->saved_data["key_heads"].toInt(),
                                context->saved_data["scale"].toDouble(),
                                {static_cast<uint64_t>(context->saved_data["key"].toInt()),
                                 static_cast<float>(context->saved_data["probability"].toDouble())}};
@@ -127,16 +153,16 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
 
 void attention_forward(const torch::Tensor& qkv, const AttentionShape& shape, torch::Tensor& out,
                        const torch::Tensor& log_sums) {
-  const int64_t d = qkv.size(1) / 3, size = d / shape.heads;
+  const Widths w(qkv.size(1), shape);
   float* sums = log_sums.defined() ? log_sums.data_ptr<float>() : nullptr;
   with_element(qkv.scalar_type(), [&](auto type) {
     const auto* from = data_of(qkv, type);
     auto* to = data_of(out, type);
-    for_heads(shape, [&](size_t s, int64_t head) {
+    for_heads(shape, shape.heads, [&](size_t s, int64_t head) {
       const int64_t begin = shape.offsets[s];
-      kernels::attention_forward(head_of(from, d, shape, s, head), to + begin * d + head * size, d,
-                                 sums == nullptr ? nullptr : sums + begin * shape.heads + head,
-                                 shape.heads);
+      kernels::attention_forward(
+          head_of(from, w, shape, s, head), to + begin * w.queries + head * w.head, w.queries,
+          sums == nullptr ? nullptr : sums + begin * shape.heads + head, shape.heads);
     });
   });
 }
@@ -144,21 +170,25 @@ void attention_forward(const torch::Tensor& qkv, const AttentionShape& shape, to
 torch::Tensor attention_backward(const torch::Tensor& qkv, const AttentionShape& shape,
                                  const torch::Tensor& out, const torch::Tensor& log_sums,
                                  const torch::Tensor& d_out) {
-  const int64_t d = qkv.size(1) / 3, size = d / shape.heads;
+  const Widths w(qkv.size(1), shape);
   auto d_qkv = torch::empty_like(qkv);
   with_element(qkv.scalar_type(), [&](auto type) {
     const auto *from = data_of(qkv, type), *mixed = data_of(out, type);
     const auto* given = data_of(d_out, type);
     auto* to = data_of(d_qkv, type);
     const float* sums = log_sums.data_ptr<float>();
-    for_heads(shape, [&](size_t s, int64_t head) {
-      const int64_t begin = shape.offsets[s];
-      const int64_t narrow = begin * d + head * size, wide = begin * 3 * d + head * size;
+    // A task is a head of keys with all heads of queries that read it: one writer for its gradient.
+    for_heads(shape, shape.key_heads, [&](size_t s, int64_t key_head) {
+      const int64_t begin = shape.offsets[s], head = key_head * w.group;
+      const int64_t narrow = begin * w.queries + head * w.head;
+      auto* row = to + begin * w.row;
+      auto* keys = row + w.queries + key_head * w.head;
+      auto task = head_of(from, w, shape, s, head);
+      task.group = w.group;
       kernels::attention_backward(
-          head_of(from, d, shape, s, head),
-          kernels::AttentionGradient<decltype(type)>{
-              mixed + narrow, given + narrow, d, sums + begin * shape.heads + head, shape.heads,
-              to + wide, to + wide + d, to + wide + 2 * d, 3 * d});
+          task, kernels::AttentionGradient<decltype(type)>{
+                    mixed + narrow, given + narrow, w.queries, sums + begin * shape.heads + head,
+                    shape.heads, row + head * w.head, keys, keys + w.keys, w.row});
     });
   });
   return d_qkv;
@@ -171,36 +201,33 @@ torch::Tensor attention(const torch::Tensor& qkv, const AttentionShape& shape) {
 
 torch::Tensor attention_cached(const torch::Tensor& qkv, const AttentionShape& shape,
                                std::span<KeysValues* const> caches) {
-  const int64_t d = qkv.size(1) / 3, size = d / shape.heads;
+  const Widths w(qkv.size(1), shape);
   const bool on_processor = qkv.device().is_cpu();
-  auto out = torch::empty({qkv.size(0), d}, qkv.options());
+  auto out = torch::empty({qkv.size(0), w.queries}, qkv.options());
   for (size_t s = 0; s < caches.size(); ++s) {
     const int64_t begin = shape.offsets[s], n = shape.offsets[s + 1] - begin;
     const auto rows = qkv.narrow(0, begin, n);
-    append(caches[s]->keys, caches[s]->length, rows.narrow(1, d, d));
-    append(caches[s]->values, caches[s]->length, rows.narrow(1, 2 * d, d));
+    append(caches[s]->keys, caches[s]->length, rows.narrow(1, w.queries, w.keys));
+    append(caches[s]->values, caches[s]->length, rows.narrow(1, w.queries + w.keys, w.keys));
     caches[s]->length += n;
     if (!on_processor) {
       out.narrow(0, begin, n)
-          .copy_(attend_plain(rows.narrow(1, 0, d), *caches[s], shape.heads, shape.scale));
+          .copy_(attend_plain(rows.narrow(1, 0, w.queries), *caches[s], w, shape.scale));
     }
   }
   if (!on_processor) return out;
   with_element(qkv.scalar_type(), [&](auto type) {
     const auto* from = data_of(qkv, type);
     auto* to = data_of(out, type);
-    for_heads(shape, [&](size_t s, int64_t head) {
-      const int64_t begin = shape.offsets[s], offset = head * size;
-      const kernels::AttentionHead<decltype(type)> task{from + begin * 3 * d + offset,
-                                                        data_of(caches[s]->keys, type) + offset,
-                                                        data_of(caches[s]->values, type) + offset,
-                                                        3 * d,
-                                                        d,
-                                                        shape.offsets[s + 1] - begin,
-                                                        caches[s]->length,
-                                                        size,
-                                                        static_cast<float>(shape.scale)};
-      kernels::attention_forward(task, to + begin * d + offset, d, nullptr, 0);
+    for_heads(shape, shape.heads, [&](size_t s, int64_t head) {
+      const int64_t begin = shape.offsets[s], key_offset = head / w.group * w.head;
+      auto task = head_of(from, w, shape, s, head);
+      task.k = data_of(caches[s]->keys, type) + key_offset;
+      task.v = data_of(caches[s]->values, type) + key_offset;
+      task.kv_stride = w.keys;
+      task.keys = caches[s]->length;
+      kernels::attention_forward(task, to + begin * w.queries + head * w.head, w.queries, nullptr,
+                                 0);
     });
   });
   return out;
@@ -222,26 +249,24 @@ torch::Tensor dropped(const torch::Tensor& x, const Dropout& dropout) {
 }
 
 torch::Tensor attention_plain(const torch::Tensor& qkv, const AttentionShape& shape) {
-  const int64_t d = qkv.size(1) / 3, head = d / shape.heads;
+  const Widths w(qkv.size(1), shape);
   std::vector<torch::Tensor> outputs;
   for (size_t s = 0; s + 1 < shape.offsets.size(); ++s) {
     const int64_t begin = shape.offsets[s], n = shape.offsets[s + 1] - begin;
     if (n == 0) continue;
-    // [n, 3D] -> [3, H, n, D/H]
-    const auto parts =
-        qkv.narrow(0, begin, n).view({n, 3, shape.heads, head}).permute({1, 2, 0, 3});
-    const auto future = torch::ones({n, n}, qkv.options().dtype(torch::kBool)).triu(1);
-    auto scores = torch::matmul(parts[0], parts[1].transpose(1, 2)).to(torch::kFloat);
-    scores = (scores * shape.scale).masked_fill(future, -INFINITY);
-    auto weights = torch::softmax(scores, -1).to(qkv.scalar_type());
+    const auto rows = qkv.narrow(0, begin, n);
+    const auto queries = by_head(rows.narrow(1, 0, w.queries), w.head, 1);
+    const auto keys = by_head(rows.narrow(1, w.queries, w.keys), w.head, w.group);
+    const auto values = by_head(rows.narrow(1, w.queries + w.keys, w.keys), w.head, w.group);
+    auto weights = probabilities(queries, keys, shape.scale).to(qkv.scalar_type());
     if (shape.dropout.active()) {
       weights = qkv.device().is_cpu()
                     ? weights * attention_mask(shape, begin, n).to(weights.scalar_type())
                     : torch::dropout(weights, shape.dropout.probability, true);
     }
-    outputs.push_back(torch::matmul(weights, parts[2]).transpose(0, 1).reshape({n, d}));
+    outputs.push_back(torch::matmul(weights, values).transpose(0, 1).reshape({n, w.queries}));
   }
-  return outputs.empty() ? qkv.narrow(1, 0, d) : torch::cat(outputs);
+  return outputs.empty() ? qkv.narrow(1, 0, w.queries) : torch::cat(outputs);
 }
 
 }  // namespace kindred::lm

@@ -1,5 +1,6 @@
 #pragma once
-// Causal self-attention over packed sequences. Legend: T tokens, D hidden size, H heads.
+// Causal self-attention over packed sequences. Legend: T tokens, H heads of queries, K heads of
+// keys and of values (each shared by H / K heads of queries), d head size; W = (H + 2 K) d.
 
 #include <torch/torch.h>
 
@@ -14,13 +15,17 @@ namespace kindred::lm {
 /// What attention needs beside its input.
 struct AttentionShape {
   std::vector<int64_t> offsets;  ///< [S + 1] ends of the packed sequences
-  int64_t heads = 1;             ///< D is split evenly over them
+  int64_t heads = 1;             ///< H
+  int64_t key_heads = 1;         ///< K
   double scale = 1;              ///< scores are multiplied by it
   Dropout dropout = {};          ///< of the probabilities
+
+  /// d, given the width of qkv.
+  int64_t head_dim(int64_t width) const { return width / (heads + 2 * key_heads); }
 };
 
-/// softmax(scale q k^T + causal mask) v in each sequence, nothing padded: qkv [T, 3 D] (queries,
-/// keys, values side by side; fp32 or bf16, arithmetic in fp32) -> [T, D]. Differentiable. On a
+/// softmax(scale q k^T + causal mask) v in each sequence, nothing padded: qkv [T, W] (queries,
+/// keys, values side by side; fp32 or bf16, arithmetic in fp32) -> [T, H d]. Differentiable. On a
 /// processor by our own kernels, elsewhere as attention_plain.
 torch::Tensor attention(const torch::Tensor& qkv, const AttentionShape& shape);
 
@@ -32,22 +37,21 @@ torch::Tensor attention_plain(const torch::Tensor& qkv, const AttentionShape& sh
 /// by ATen's generator. Differentiable.
 torch::Tensor dropped(const torch::Tensor& x, const Dropout& dropout);
 
-/// Forward without a graph: out [T, D]; log_sums [T, H] float when defined.
+/// Forward without a graph: out [T, H d]; log_sums [T, H] float when defined.
 void attention_forward(const torch::Tensor& qkv, const AttentionShape& shape, torch::Tensor& out,
                        const torch::Tensor& log_sums);
-/// The gradient of qkv [T, 3 D] from what the forward pass left.
+/// The gradient of qkv [T, W] from what the forward pass left.
 torch::Tensor attention_backward(const torch::Tensor& qkv, const AttentionShape& shape,
                                  const torch::Tensor& out, const torch::Tensor& log_sums,
                                  const torch::Tensor& d_out);
 
-/// Keys and values [capacity, D] of one sequence, of which the first `length` rows are filled.
+/// Keys and values [capacity, K d] of one sequence, of which the first `length` rows are filled.
 struct KeysValues {
   torch::Tensor keys, values;
   int64_t length = 0;
 };
-/// New tokens of several sequences (qkv [T, 3 D], one part of `shape.offsets` each) after the
-/// cached ones: appends their keys and values, growing the caches, and returns [T, D]. No
-/// gradients.
+/// New tokens of several sequences (qkv [T, W], one part of `shape.offsets` each) after the cached
+/// ones: appends their keys and values, growing the caches, and returns [T, H d]. No gradients.
 torch::Tensor attention_cached(const torch::Tensor& qkv, const AttentionShape& shape,
                                std::span<KeysValues* const> caches);
 

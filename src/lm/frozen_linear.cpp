@@ -43,7 +43,37 @@ bool can_pack(const torch::Tensor& weight) {
          (weight.scalar_type() == torch::kBFloat16 && multiplies_bf16());
 }
 
+using torch::autograd::AutogradContext;
+using torch::autograd::tensor_list;
+
+// Keeps a layer alive in the graph.
+struct Kept : torch::CustomClassHolder {
+  std::shared_ptr<const FrozenLinear> linear;
+};
+
+class Product : public torch::autograd::Function<Product> {
+ public:
+  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
+                               const c10::intrusive_ptr<Kept>& kept) {
+    context->saved_data["kept"] = torch::IValue::make_capsule(kept);
+    return kept->linear->forward(x);
+  }
+  static tensor_list backward(AutogradContext* context, tensor_list gradients) {
+    const auto capsule = context->saved_data["kept"].toCapsule();
+    const auto& kept = static_cast<const Kept&>(*capsule);
+    return {kept.linear->backward(gradients[0].contiguous()), torch::Tensor()};
+  }
+};
+
 }  // namespace
+
+torch::Tensor frozen_product(const std::shared_ptr<const FrozenLinear>& linear,
+                             const torch::Tensor& x) {
+  if (!torch::GradMode::is_enabled() || !x.requires_grad()) return linear->forward(x.detach());
+  auto kept = c10::make_intrusive<Kept>();
+  kept->linear = linear;
+  return Product::apply(x, kept);
+}
 
 torch::Tensor product_transposed(const torch::Tensor& x, const torch::Tensor& weight) {
   if (!can_pack(weight) || x.size(0) == 0) return at::mm(x, weight.t());
@@ -51,11 +81,15 @@ torch::Tensor product_transposed(const torch::Tensor& x, const torch::Tensor& we
 }
 
 FrozenLinear::FrozenLinear(torch::Tensor weight, torch::Tensor bias)
-    : weight_(std::move(weight)), bias_(std::move(bias)), packs_(can_pack(weight_)) {}
+    : weight_(std::move(weight)), packs_(can_pack(weight_)) {
+  if (bias.defined()) bias_ = std::move(bias);
+}
 
 torch::Tensor FrozenLinear::forward(const torch::Tensor& x) const {
   model::secure_threads();
-  if (!packs_ || x.size(0) == 0) return at::addmm(bias_, x, weight_);
+  if (!packs_ || x.size(0) == 0) {
+    return bias_ ? at::addmm(*bias_, x, weight_) : at::mm(x, weight_);
+  }
   std::call_once(forward_once_, [&] { forward_packed_ = reorder(weight_.t()); });
   return packed_linear(x, forward_packed_, bias_);
 }

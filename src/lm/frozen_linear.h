@@ -3,12 +3,14 @@
 
 #include <torch/torch.h>
 
+#include <memory>
 #include <mutex>
+#include <optional>
 
 namespace kindred::lm {
 
-/// y = x weight + bias with weight [in, out] (Hugging Face's Conv1D layout). Packed by oneDNN on
-/// first use, once for each direction; elsewhere plain products.
+/// y = x weight + bias with weight [in, out] in either order of memory; an undefined bias is none.
+/// Packed by oneDNN on first use, once for each direction; elsewhere plain products.
 class FrozenLinear {
  public:
   FrozenLinear(torch::Tensor weight, torch::Tensor bias);
@@ -19,12 +21,17 @@ class FrozenLinear {
   torch::Tensor backward(const torch::Tensor& d_y) const;
 
  private:
-  torch::Tensor weight_, bias_;
+  torch::Tensor weight_;
+  std::optional<torch::Tensor> bias_;
   bool packs_;
   // Made by whichever thread comes first.
   mutable std::once_flag forward_once_, backward_once_;
   mutable torch::Tensor forward_packed_, backward_packed_;
 };
+
+/// x [T, in] -> [T, out] with gradients of x only.
+torch::Tensor frozen_product(const std::shared_ptr<const FrozenLinear>& linear,
+                             const torch::Tensor& x);
 
 /// x [T, in] times weight [out, in] transposed -> [T, out], without a graph; by oneDNN where it
 /// serves the type and place (whatever the weight's strides), else by ATen.

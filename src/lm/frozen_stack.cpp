@@ -21,7 +21,7 @@ struct SavedNorm {
 };
 
 struct SavedBlock {
-  SavedNorm ln_1, ln_2;
+  SavedNorm norm_1, norm_2;
   torch::Tensor qkv, mixed, log_sums, inner;
 };
 
@@ -33,7 +33,7 @@ struct Pass {
   PassDropout dropout;
 
   AttentionShape attention(size_t layer) const {
-    return {offsets, stack->heads, stack->blocks[layer].attention_scale,
+    return {offsets, stack->heads, stack->key_heads, stack->blocks[layer].attention_scale,
             dropout.of_attention(layer)};
   }
   bool cuts(size_t layer) const { return rows.defined() && layer + 1 == stack->blocks.size(); }
@@ -43,12 +43,12 @@ struct Pass {
 struct Saved : torch::CustomClassHolder {
   Pass pass;
   std::vector<SavedBlock> blocks;
-  SavedNorm ln_f;
+  SavedNorm final_norm;
 };
 
-kernels::Norm norm_of(const NormWeights& weights, double epsilon) {
-  return {weights.weight.data_ptr<float>(), weights.bias.data_ptr<float>(), weights.weight.size(0),
-          static_cast<float>(epsilon)};
+kernels::Norm norm_of(const FrozenStack& stack, const NormWeights& weights) {
+  return {weights.weight.data_ptr<float>(), data_of(weights.bias, float{}), weights.weight.size(0),
+          static_cast<float>(stack.epsilon), stack.centred_norm};
 }
 
 // Calls run(pointer) with data of `t`, which is float or the products' type E.
@@ -90,7 +90,7 @@ torch::Tensor add_norm(const FrozenStack& stack, const NormWeights& weights, con
     kept.rstd = torch::empty({rows}, torch::dtype(torch::kFloat));
     *saved = kept;
   }
-  const kernels::Norm norm = norm_of(weights, stack.epsilon);
+  const kernels::Norm norm = norm_of(stack, weights);
   with_element(stack.compute, [&](auto element) {
     const auto* more = data_of(added.values, element);
     auto* unit = data_of(kept.normalised, element);
@@ -126,9 +126,10 @@ torch::Tensor mix_tokens(const Pass& pass, size_t layer, const Added& added, tor
                          SavedBlock* keep) {
   const FrozenStack& stack = *pass.stack;
   const FrozenBlock& block = stack.blocks[layer];
-  const auto qkv = block.qkv->forward(add_norm(
-      stack, block.ln_1, added, x, keep != nullptr ? &keep->ln_1 : nullptr, stack.compute));
-  auto mixed = torch::empty({x.size(0), x.size(1)}, torch::dtype(stack.compute));
+  auto qkv = block.qkv->forward(add_norm(stack, block.norm_1, added, x,
+                                         keep != nullptr ? &keep->norm_1 : nullptr, stack.compute));
+  if (stack.rotary != nullptr) stack.rotary->turn(qkv, pass.offsets, {}, 1);
+  auto mixed = torch::empty({x.size(0), stack.heads * stack.head_dim}, torch::dtype(stack.compute));
   torch::Tensor log_sums;
   if (keep != nullptr) log_sums = torch::empty({x.size(0), stack.heads}, torch::kFloat);
   attention_forward(qkv, pass.attention(layer), mixed, log_sums);
@@ -152,14 +153,15 @@ torch::Tensor run_forward(const Pass& pass, torch::Tensor x, Saved* saved) {
     const auto mixed = mix_tokens(pass, i, added, x, keep);
     added = {block.out->forward(mixed), pass.dropout.after_attention(i),
              pass.cuts(i) ? pass.rows : torch::Tensor()};
-    const auto inner = block.fc->forward(add_norm(
-        stack, block.ln_2, added, x, keep != nullptr ? &keep->ln_2 : nullptr, stack.compute));
-    added.values = block.proj->forward(activation_forward(stack.activation, inner));
+    const auto inner = block.up->forward(add_norm(
+        stack, block.norm_2, added, x, keep != nullptr ? &keep->norm_2 : nullptr, stack.compute));
+    added.values = block.down->forward(stack.gated ? gated_forward(stack.activation, inner)
+                                                   : activation_forward(stack.activation, inner));
     added.dropout = pass.dropout.after_feed_forward(i);
     if (keep != nullptr) keep->inner = inner;
   }
-  return add_norm(stack, stack.ln_f, added, x, saved != nullptr ? &saved->ln_f : nullptr,
-                  torch::kFloat);
+  return add_norm(stack, stack.final_norm, added, x,
+                  saved != nullptr ? &saved->final_norm : nullptr, torch::kFloat);
 }
 
 // The residual stream's gradient [T, D] float, and what the product before it reads: the same
@@ -187,7 +189,7 @@ struct NormGradient {
 void norm_backward(const FrozenStack& stack, const NormGradient& at, const torch::Tensor& d_y,
                    StreamGradient& stream) {
   const int64_t rows = stream.d_x.size(0), d = stream.d_x.size(1);
-  const kernels::Norm norm = norm_of(at.weights, stack.epsilon);
+  const kernels::Norm norm = norm_of(stack, at.weights);
   const Added added{stream.d_added, at.dropout, at.tokens};
   with_element(stack.compute, [&](auto element) {
     auto *unit = data_of(at.saved.normalised, element), *copy = data_of(added.values, element);
@@ -214,10 +216,11 @@ void block_backward(const Saved& saved, size_t i, StreamGradient& stream) {
   const FrozenBlock& block = stack.blocks[i];
   const SavedBlock& kept = saved.blocks[i];
   const torch::Tensor tokens = pass.cuts(i) ? pass.rows : torch::Tensor();
-  const auto d_inner =
-      activation_backward(stack.activation, kept.inner, block.proj->backward(stream.input()));
-  norm_backward(stack, {block.ln_2, kept.ln_2, pass.dropout.after_attention(i), tokens},
-                block.fc->backward(d_inner), stream);
+  const auto d_activated = block.down->backward(stream.input());
+  const auto d_inner = stack.gated ? gated_backward(stack.activation, kept.inner, d_activated)
+                                   : activation_backward(stack.activation, kept.inner, d_activated);
+  norm_backward(stack, {block.norm_2, kept.norm_2, pass.dropout.after_attention(i), tokens},
+                block.up->backward(d_inner), stream);
   auto d_mixed = block.out->backward(stream.input());
   if (pass.cuts(i)) {
     const int64_t total = pass.offsets.back();
@@ -225,11 +228,11 @@ void block_backward(const Saved& saved, size_t i, StreamGradient& stream) {
     stream = StreamGradient(spread(stream.d_x, pass.rows, total), stack.compute,
                             pass.dropout.residual > 0);
   }
-  const auto d_qkv =
-      attention_backward(kept.qkv, pass.attention(i), kept.mixed, kept.log_sums, d_mixed);
+  auto d_qkv = attention_backward(kept.qkv, pass.attention(i), kept.mixed, kept.log_sums, d_mixed);
+  if (stack.rotary != nullptr) stack.rotary->turn(d_qkv, pass.offsets, {}, -1);
   // Nothing reads the first block's input through a product.
   const Dropout next = i > 0 ? pass.dropout.after_feed_forward(i - 1) : Dropout{};
-  norm_backward(stack, {block.ln_1, kept.ln_1, next, {}}, block.qkv->backward(d_qkv), stream);
+  norm_backward(stack, {block.norm_1, kept.norm_1, next, {}}, block.qkv->backward(d_qkv), stream);
 }
 
 torch::Tensor run_backward(const Saved& saved, const torch::Tensor& d_hidden) {
@@ -238,8 +241,9 @@ torch::Tensor run_backward(const Saved& saved, const torch::Tensor& d_hidden) {
   const size_t blocks = stack.blocks.size();
   StreamGradient stream(torch::zeros_like(d_hidden), stack.compute, pass.dropout.residual > 0);
   const Dropout last = blocks > 0 ? pass.dropout.after_feed_forward(blocks - 1) : Dropout{};
-  norm_backward(stack, {stack.ln_f, saved.ln_f, last, blocks > 0 ? pass.rows : torch::Tensor()},
-                d_hidden, stream);
+  norm_backward(
+      stack, {stack.final_norm, saved.final_norm, last, blocks > 0 ? pass.rows : torch::Tensor()},
+      d_hidden, stream);
   for (size_t i = blocks; i-- > 0;) block_backward(saved, i, stream);
   drop_rows(pass.dropout.of_embedding(), stream.d_x);
   return stream.d_x;

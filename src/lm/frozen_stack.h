@@ -1,6 +1,6 @@
 #pragma once
-// The blocks of a frozen GPT-2 as one differentiable function of their input: forward and backward
-// written out, with gradients of the embeddings only. Legend: T tokens, D hidden size.
+// The blocks of a frozen decoder as one differentiable function of their input: forward and
+// backward written out, with gradients of the embeddings only. Legend: T tokens, D hidden size.
 
 #include <torch/torch.h>
 
@@ -8,29 +8,33 @@
 #include <vector>
 
 #include "lm/attention.h"
-#include "lm/config/gpt2_config.h"
+#include "lm/config/fields.h"
 #include "lm/frozen_linear.h"
+#include "lm/rotary.h"
 
 namespace kindred::lm {
 
-/// Weight and bias [D] of a layer norm, fp32.
+/// Weight and bias [D] of a norm, fp32; an undefined bias is none.
 struct NormWeights {
   torch::Tensor weight, bias;
 };
 
 /// One block, prepared.
 struct FrozenBlock {
-  NormWeights ln_1, ln_2;
-  std::shared_ptr<const FrozenLinear> qkv, out, fc, proj;
+  NormWeights norm_1, norm_2;
+  std::shared_ptr<const FrozenLinear> qkv, out, up, down;
   double attention_scale;
 };
 
-/// Everything the frozen forward and backward passes read.
+/// Everything the frozen forward and backward passes read. Norms come before each half of a block.
 struct FrozenStack {
   std::vector<FrozenBlock> blocks;
-  NormWeights ln_f;
+  NormWeights final_norm;
+  bool centred_norm = true;  ///< layer norms; else root mean square
   Activation activation = Activation::gelu_tanh;
-  int64_t heads = 1;
+  bool gated = false;  ///< `up` gives [gate, value]
+  int64_t heads = 1, key_heads = 1, head_dim = 1;
+  std::shared_ptr<const Rotary> rotary;  ///< null: none
   double epsilon = 1e-5;
   torch::ScalarType compute = torch::kFloat;  ///< of products and saved activations
 };

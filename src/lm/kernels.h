@@ -16,6 +16,8 @@ bool use_avx512();
 void allow_avx512(bool allowed);
 
 /// Queries of one sequence and head against its keys: query i sees keys 0 .. keys - queries + i.
+/// With `group` > 1 the heads after it, head_dim further on, share these keys; only
+/// attention_backward reads it.
 template <class E>
 struct AttentionHead {
   const E *q, *k, *v;               ///< first rows
@@ -24,6 +26,7 @@ struct AttentionHead {
   float scale;
   Dropout dropout = {};  ///< of the probabilities of its rows first_row + i row_step
   uint64_t first_row = 0, row_step = 1;
+  int64_t group = 1;
 };
 
 /// out [queries, d] (row stride `out_stride`) and, when not null, log_sums[i * log_stride] = the
@@ -32,7 +35,9 @@ template <class E>
 void attention_forward(const AttentionHead<E>& head, E* out, int64_t out_stride, float* log_sums,
                        int64_t log_stride);
 
-/// What attention_backward reads beside the head (queries == keys) and writes.
+/// What attention_backward reads beside the head (queries == keys) and writes. Further heads of a
+/// group lie head_dim further on in `out`, `d_out` and `d_q`, 1 further on in `log_sums`; d_k and
+/// d_v are the sums over the group.
 template <class E>
 struct AttentionGradient {
   const E *out, *d_out;  ///< [L, d], row stride out_stride
@@ -59,11 +64,12 @@ struct RowsDropout {
   }
 };
 
-/// A layer norm's fixed part.
+/// A norm's fixed part.
 struct Norm {
-  const float *weight, *bias;
+  const float *weight, *bias;  ///< bias may be null: none
   int64_t columns;
   float epsilon;
+  bool centred = true;  ///< layer norm; else the mean is taken as 0 (root mean square)
 };
 
 /// What half a block adds to the stream, or its gradient, and the dropout it goes through.
@@ -90,6 +96,19 @@ void gelu_tanh_forward(int64_t n, const E* x, E* y);
 /// d_x = d_y gelu'(x); d_x may be d_y.
 template <class E>
 void gelu_tanh_backward(int64_t n, const E* x, const E* d_y, E* d_x);
+
+/// y = silu(gate) value for rows of [gate, value], each n wide: silu(x) = x / (1 + e^-x).
+template <class E>
+void silu_gate_forward(int64_t rows, int64_t n, const E* x, E* y);
+/// d_x [rows, 2 n] from d_y [rows, n].
+template <class E>
+void silu_gate_backward(int64_t rows, int64_t n, const E* x, const E* d_y, E* d_x);
+
+/// Rotates `heads` heads of a row in place: of each head the pairs (i, i + half) by the angles
+/// whose cosines and sines are given, `direction` 1 or -1.
+template <class E>
+void rotate(int64_t heads, int64_t half, const float* cosines, const float* sines, float direction,
+            E* row);
 
 /// The running softmax of a row whose scores arrive in blocks.
 struct RunningSoftmax {

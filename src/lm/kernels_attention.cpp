@@ -329,7 +329,18 @@ KINDRED_INLINE void backward_body(const AttentionHead<E>& head, const AttentionG
   transpose(s.keys, s.d_width, n, d, s.keys_t);
   fill(s.d_keys, 0, n * s.d_width, 0);
   fill(s.d_values, 0, n * s.d_width, 0);
-  for (int64_t begin = 0; begin < n; begin += kQueryBlock) backward_block<Wide>(head, to, s, begin);
+  AttentionHead<E> one = head;
+  AttentionGradient<E> its = to;
+  for (int64_t g = 0; g < head.group; ++g) {
+    for (int64_t begin = 0; begin < n; begin += kQueryBlock)
+      backward_block<Wide>(one, its, s, begin);
+    one.q += d;
+    one.first_row += 1;
+    its.out += d;
+    its.d_out += d;
+    its.d_q += d;
+    its.log_sums += 1;
+  }
   for (int64_t r = 0; r < n; ++r) {
     write_row(s.d_keys + r * s.d_width, d, 1, to.d_k + r * to.d_stride);
     write_row(s.d_values + r * s.d_width, d, 1, to.d_v + r * to.d_stride);

@@ -37,22 +37,28 @@ struct Moments {
   float mean, rstd;
 };
 
-KINDRED_INLINE Moments moments(const float* x, int64_t n, float epsilon) {
+KINDRED_INLINE float mean_of(const float* x, int64_t n) {
   F total = {};
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) total += simd::load(x + i);
-  float mean = simd::sum(total);
-  for (int64_t rest = i; rest < n; ++rest) mean += x[rest];
-  mean /= static_cast<float>(n);
+  float sum = simd::sum(total);
+  for (; i < n; ++i) sum += x[i];
+  return sum / static_cast<float>(n);
+}
+
+KINDRED_INLINE Moments moments(const float* x, const Norm& norm) {
+  const int64_t n = norm.columns;
+  const float mean = norm.centred ? mean_of(x, n) : 0.0f;
   F squares = {};
-  for (i = 0; i + kLanes <= n; i += kLanes) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
     const F centred = simd::load(x + i) - mean;
     squares += centred * centred;
   }
   float variance = simd::sum(squares);
   for (; i < n; ++i) variance += (x[i] - mean) * (x[i] - mean);
   variance /= static_cast<float>(n);
-  return {mean, 1.0f / __builtin_sqrtf(variance + epsilon)};
+  return {mean, 1.0f / __builtin_sqrtf(variance + norm.epsilon)};
 }
 
 KINDRED_INLINE void drop_row_body(const Dropout& dropout, uint64_t row, int64_t n, float* x) {
@@ -84,18 +90,21 @@ KINDRED_INLINE void add_norm_body(const Norm& norm, int64_t rows, const Branch<c
   for (int64_t r = 0; r < rows; ++r) {
     float* row = x + r * n;
     if (added.data != nullptr) add_branch(added, r, n, row);
-    const Moments at = moments(row, n, norm.epsilon);
+    const Moments at = moments(row, norm);
     if (rstd != nullptr) rstd[r] = at.rstd;
     for (int64_t i = 0; i < n; i += kLanes) {
       const int64_t lanes = n - i < kLanes ? n - i : kLanes;
       const F centred = (get(row + i, lanes) - at.mean) * at.rstd;
       if (normalised != nullptr) put(normalised + r * n + i, centred, lanes);
-      put(y + r * n + i, centred * get(norm.weight + i, lanes) + get(norm.bias + i, lanes), lanes);
+      F out = centred * get(norm.weight + i, lanes);
+      if (norm.bias != nullptr) out += get(norm.bias + i, lanes);
+      put(y + r * n + i, out, lanes);
     }
   }
 }
 
-// With g = d_y weight: d_x = rstd (g - mean(g) - normalised mean(g normalised)).
+// With g = d_y weight: d_x = rstd (g - mean(g) - normalised mean(g normalised)), mean(g) left out
+// where the norm is not centred.
 template <class E, class Y>
 KINDRED_INLINE void norm_backward_body(const Norm& norm, int64_t rows, const Y* d_y,
                                        const E* normalised, const float* rstd, float* d_x,
@@ -114,7 +123,8 @@ KINDRED_INLINE void norm_backward_body(const Norm& norm, int64_t rows, const Y* 
       total += g;
       aligned += g * get(unit + i, lanes);
     }
-    const float mean = simd::sum(total) * inverse, along = simd::sum(aligned) * inverse;
+    const float mean = norm.centred ? simd::sum(total) * inverse : 0.0f;
+    const float along = simd::sum(aligned) * inverse;
     for (int64_t i = 0; i < n; i += kLanes) {
       const int64_t lanes = n - i < kLanes ? n - i : kLanes;
       const F g = get(gradient + i, lanes) * get(norm.weight + i, lanes);
@@ -152,6 +162,50 @@ KINDRED_INLINE void gelu_backward_body(int64_t n, const E* x, const E* d_y, E* d
     const F value = get(x + i, lanes), e = gelu_exponential(value), gate = 1.0f / (1.0f + e);
     const F slope = (1.0f + 3.0f * kCubic * value * value) * (2.0f * kRootTwoOverPi);
     put(d_x + i, get(d_y + i, lanes) * gate * (1.0f + value * (e * gate) * slope), lanes);
+  }
+}
+
+template <class E>
+KINDRED_INLINE void silu_gate_forward_body(int64_t rows, int64_t n, const E* x, E* y) {
+  for (int64_t r = 0; r < rows; ++r) {
+    const E *gates = x + 2 * r * n, *values = gates + n;
+    for (int64_t i = 0; i < n; i += kLanes) {
+      const int64_t lanes = n - i < kLanes ? n - i : kLanes;
+      const F gate = get(gates + i, lanes);
+      put(y + r * n + i, gate / (1.0f + simd::exp(-gate)) * get(values + i, lanes), lanes);
+    }
+  }
+}
+
+template <class E>
+KINDRED_INLINE void silu_gate_backward_body(int64_t rows, int64_t n, const E* x, const E* d_y,
+                                            E* d_x) {
+  for (int64_t r = 0; r < rows; ++r) {
+    const E *gates = x + 2 * r * n, *values = gates + n;
+    E *d_gates = d_x + 2 * r * n, *d_values = d_gates + n;
+    for (int64_t i = 0; i < n; i += kLanes) {
+      const int64_t lanes = n - i < kLanes ? n - i : kLanes;
+      const F gate = get(gates + i, lanes), given = get(d_y + r * n + i, lanes);
+      const F e = simd::exp(-gate), share = 1.0f / (1.0f + e);
+      const F slope = share * (1.0f + gate * (e * share));
+      put(d_gates + i, given * get(values + i, lanes) * slope, lanes);
+      put(d_values + i, given * gate * share, lanes);
+    }
+  }
+}
+
+template <class E>
+KINDRED_INLINE void rotate_body(int64_t heads, int64_t half, const float* cosines,
+                                const float* sines, float direction, E* row) {
+  for (int64_t h = 0; h < heads; ++h) {
+    E *first = row + 2 * h * half, *second = first + half;
+    for (int64_t i = 0; i < half; i += kLanes) {
+      const int64_t lanes = half - i < kLanes ? half - i : kLanes;
+      const F x = get(first + i, lanes), y = get(second + i, lanes);
+      const F c = get(cosines + i, lanes), s = get(sines + i, lanes) * direction;
+      put(first + i, x * c - y * s, lanes);
+      put(second + i, y * c + x * s, lanes);
+    }
   }
 }
 
@@ -217,6 +271,14 @@ KINDRED_TWICE(class E, void, gelu_forward, gelu_forward_body, (int64_t n, const 
               (n, x, y))
 KINDRED_TWICE(class E, void, gelu_backward, gelu_backward_body,
               (int64_t n, const E* x, const E* d_y, E* d_x), (n, x, d_y, d_x))
+KINDRED_TWICE(class E, void, silu_gate, silu_gate_forward_body,
+              (int64_t rows, int64_t n, const E* x, E* y), (rows, n, x, y))
+KINDRED_TWICE(class E, void, silu_gate_back, silu_gate_backward_body,
+              (int64_t rows, int64_t n, const E* x, const E* d_y, E* d_x), (rows, n, x, d_y, d_x))
+KINDRED_TWICE(class E, void, rotated, rotate_body,
+              (int64_t heads, int64_t half, const float* cosines, const float* sines,
+               float direction, E* row),
+              (heads, half, cosines, sines, direction, row))
 KINDRED_TWICE(class E, float, softmax, softmax_body, (RunningSoftmax & state, int64_t n, E* scores),
               (state, n, scores))
 KINDRED_TWICE(class E, void, scaled, scale_add_body,
@@ -269,6 +331,22 @@ void gelu_tanh_backward(int64_t n, const E* x, const E* d_y, E* d_x) {
 }
 
 template <class E>
+void silu_gate_forward(int64_t rows, int64_t n, const E* x, E* y) {
+  (use_avx512() ? silu_gate_avx512<E> : silu_gate_any<E>)(rows, n, x, y);
+}
+
+template <class E>
+void silu_gate_backward(int64_t rows, int64_t n, const E* x, const E* d_y, E* d_x) {
+  (use_avx512() ? silu_gate_back_avx512<E> : silu_gate_back_any<E>)(rows, n, x, d_y, d_x);
+}
+
+template <class E>
+void rotate(int64_t heads, int64_t half, const float* cosines, const float* sines, float direction,
+            E* row) {
+  (use_avx512() ? rotated_avx512<E> : rotated_any<E>)(heads, half, cosines, sines, direction, row);
+}
+
+template <class E>
 float extend_softmax(RunningSoftmax& state, int64_t n, E* scores) {
   return (use_avx512() ? softmax_avx512<E> : softmax_any<E>)(state, n, scores);
 }
@@ -282,6 +360,9 @@ using simd::Brain;
 #define KINDRED_INSTANTIATE(E)                                                                     \
   template void gelu_tanh_forward(int64_t, const E*, E*);                                          \
   template void gelu_tanh_backward(int64_t, const E*, const E*, E*);                               \
+  template void silu_gate_forward(int64_t, int64_t, const E*, E*);                                 \
+  template void silu_gate_backward(int64_t, int64_t, const E*, const E*, E*);                      \
+  template void rotate(int64_t, int64_t, const float*, const float*, float, E*);                   \
   template float extend_softmax(RunningSoftmax&, int64_t, E*);                                     \
   template void scale_add(int64_t, float, const E*, float*);                                       \
   template void add_norm_forward(const Norm&, int64_t, const Branch<const E>&, float*, E*, float*, \

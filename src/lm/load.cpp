@@ -12,7 +12,7 @@
 #include "core/safetensors.h"
 #include "core/strings.h"
 #include "lm/causal_lm.h"
-#include "lm/gpt2.h"
+#include "lm/decoder.h"
 #include "lm/precision.h"
 
 namespace kindred::lm {
@@ -39,9 +39,10 @@ torch::ScalarType scalar_type(DType type) {
   }
 }
 
-// Mask buffers that old folders carry; they follow from the configuration.
+// Buffers that old folders carry; they follow from the configuration.
 bool is_buffer(const std::string& name) {
-  return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
+  return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias") ||
+         name.ends_with(".rotary_emb.inv_freq");
 }
 
 // Finds each tensor of `specs` in a checkpoint, whatever prefix it was saved with, and collects
@@ -109,11 +110,11 @@ torch::Tensor to_tensor(const TensorView& view) {
 // Whether a folder that says nothing decides it by what it holds is not ours to guess: the
 // configuration does. A tied folder may still carry the head as a copy of the embeddings.
 std::map<std::string, torch::Tensor> read_weights(const TensorFile& file,
-                                                  const Gpt2Config& config) {
-  TensorMatcher matcher(file, "transformer.");
-  if (config.tie_word_embeddings) matcher.ignore("lm_head.weight");
+                                                  const DecoderLayout& layout) {
+  TensorMatcher matcher(file, layout.prefix);
+  if (layout.head.empty()) matcher.ignore("lm_head.weight");
   std::map<std::string, torch::Tensor> weights;
-  for (const auto& [name, view] : matcher.match(gpt2_tensors(config))) {
+  for (const auto& [name, view] : matcher.match(layout.tensors())) {
     weights[name] = to_tensor(*view);
     if (!torch::isfinite(weights[name]).all().item<bool>()) {
       log::warning(cat(file.path().string(), ": ", name, " holds values that are not finite"));
@@ -122,23 +123,14 @@ std::map<std::string, torch::Tensor> read_weights(const TensorFile& file,
   return weights;
 }
 
-std::string model_type(const Json& config, const std::string& where) {
-  if (!config.is_object() || !config.contains("model_type") || !config["model_type"].is_string()) {
-    throw Error(Exit::config, where, "model_type is missing, expected gpt2");
+// The layers that write into the residual stream.
+std::set<std::string> residual_weights(const DecoderLayout& layout) {
+  std::set<std::string> names;
+  for (const BlockLayout& block : layout.blocks) {
+    names.insert(block.out.name + ".weight");
+    names.insert(block.down.name + ".weight");
   }
-  return config["model_type"].get<std::string>();
-}
-
-Gpt2Config parse_config(const Json& json, const std::string& where) {
-  const std::string type = model_type(json, where);
-  if (type == "gpt2") return parse_gpt2_config(json, where);
-  static const std::set<std::string> other = {"bert", "roberta", "longformer", "t5", "mt5"};
-  if (other.contains(type)) {
-    throw Error(Exit::config, where,
-                cat("model_type: got ", type,
-                    ", which does not predict the next token; expected a decoder: gpt2"));
-  }
-  throw Error(Exit::config, where, cat("model_type: got ", type, ", expected one of: gpt2"));
+  return names;
 }
 
 }  // namespace
@@ -147,26 +139,30 @@ std::shared_ptr<CausalLM> load_causal_lm(const std::filesystem::path& folder,
                                          const LoadOptions& options) {
   const auto path = folder / "config.json";
   const Json json = read_json(path.string());
-  const Gpt2Config config = parse_config(json, path.string());
+  DecoderPlan plan = plan_decoder(json, path.string());
   LoadOptions resolved = options;
   resolved.precision = resolve_precision(options.precision);
   const auto file = open_checkpoint(folder);
-  return std::make_shared<Gpt2>(config, read_weights(*file, config), resolved);
+  auto weights = read_weights(*file, plan.layout);
+  return std::make_shared<Decoder>(std::move(plan), std::move(weights), resolved);
 }
 
 std::shared_ptr<CausalLM> make_causal_lm(const Json& json, uint64_t seed,
                                          const LoadOptions& options) {
-  const Gpt2Config config = parse_config(json, "config");
+  DecoderPlan plan = plan_decoder(json, "config");
+  const DecoderLayout& layout = plan.layout;
+  const auto residual =
+      layout.scaled_residual_init ? residual_weights(layout) : std::set<std::string>();
+  const double blocks = static_cast<double>(layout.blocks.size());
   std::map<std::string, torch::Tensor> weights;
-  for (const TensorSpec& spec : gpt2_tensors(config)) {
+  for (const TensorSpec& spec : layout.tensors()) {
     auto value = torch::zeros(spec.shape);
-    const bool is_norm = spec.name.find("ln_") != std::string::npos;
-    if (is_norm && spec.name.ends_with("weight")) value.fill_(1);
-    if (!is_norm && spec.name.ends_with("weight")) {
-      // The paper scales the layers that write into the residual stream by 1/sqrt(2 n_layer).
-      const bool residual = spec.name.ends_with("c_proj.weight");
-      const double layers = 2.0 * static_cast<double>(config.n_layer);
-      const double deviation = config.initializer_range / (residual ? std::sqrt(layers) : 1.0);
+    const bool is_weight = spec.name.ends_with("weight"), is_norm = spec.shape.size() == 1;
+    if (is_norm && is_weight) value.fill_(1);
+    if (!is_norm) {
+      // GPT-2's paper scales the layers that write into the residual stream by 1/sqrt(2 blocks).
+      const double deviation =
+          layout.initializer_range / (residual.contains(spec.name) ? std::sqrt(2.0 * blocks) : 1.0);
       Random random(seed, "lm/init/" + spec.name);
       auto generator = torch::make_generator<torch::CPUGeneratorImpl>(random());
       value.normal_(0, deviation, generator);
@@ -175,7 +171,7 @@ std::shared_ptr<CausalLM> make_causal_lm(const Json& json, uint64_t seed,
   }
   LoadOptions resolved = options;
   resolved.precision = resolve_precision(options.precision);
-  return std::make_shared<Gpt2>(config, std::move(weights), resolved);
+  return std::make_shared<Decoder>(std::move(plan), std::move(weights), resolved);
 }
 
 void save_causal_lm(const CausalLM& model, const std::filesystem::path& folder,

@@ -83,20 +83,10 @@ fs::path prepare_text(const PretrainOptions& options, const PretrainContext& con
 }
 
 Json model_config(const PretrainOptions& options, const text::Tokenizer& tokenizer) {
-  const PretrainModel& m = options.model;
-  Json config = {{"model_type", m.model_type},
-                 {"vocab_size", tokenizer.size()},
-                 {"n_positions", m.n_positions},
-                 {"n_embd", m.n_embd},
-                 {"n_layer", m.n_layer},
-                 {"n_head", m.n_head},
-                 {"activation_function", m.activation_function},
-                 {"resid_pdrop", m.dropout},
-                 {"embd_pdrop", m.dropout},
-                 {"attn_pdrop", m.dropout},
-                 {"bos_token_id", nullptr},
-                 {"eos_token_id", end_token(tokenizer)}};
-  if (const auto bos = tokenizer.bos()) config["bos_token_id"] = *bos;
+  Json config = pretrain_config(options.model, tokenizer.size());
+  const auto bos = tokenizer.bos();
+  config["bos_token_id"] = bos ? Json(*bos) : Json(nullptr);
+  config["eos_token_id"] = end_token(tokenizer);
   return config;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// `kindred lm pretrain`: a tokenizer and a small GPT-2 from text files, written as a Hugging Face
+// `kindred lm pretrain`: a tokenizer and a small decoder from text files, written as a Hugging Face
 // folder with a model card.
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 
 #include "core/json.h"
 #include "core/options.h"
+#include "lm/config/decoders.h"
 #include "model/objective.h"
 #include "text/bpe_trainer.h"
 
@@ -35,22 +36,32 @@ struct PretrainText {
   }
 };
 
-/// The `model` section: sizes under Hugging Face's names.
+/// The `model` section: sizes under GPT-2's names, whatever the format, so that another is one
+/// changed line.
 struct PretrainModel {
   std::string model_type = "gpt2";
   int64_t n_layer = 4, n_embd = 128, n_head = 4, n_positions = 512;
-  std::string activation_function = "gelu_new";
+  int64_t n_kv_head = 0, n_inner = 0;
+  std::string activation_function;
   double dropout = 0.0;
 
   template <class V>
   void visit(V& v) {
-    v("model_type", model_type, "architecture", Choices{{"gpt2"}});
+    v("model_type", model_type, "format", Choices{decoder_kinds()});
     v("n_layer", n_layer, "blocks", Bounds{1, 4096});
     v("n_embd", n_embd, "hidden size, a multiple of n_head", Bounds{1, 1 << 18});
     v("n_head", n_head, "attention heads", Bounds{1, 1 << 14});
     v("n_positions", n_positions, "longest sequence the model can read", Bounds{2, 1 << 22});
-    v("activation_function", activation_function, "activation of the feed-forward layers");
-    v("dropout", dropout, "dropout of embeddings, attention and residuals while training",
+    v("n_kv_head", n_kv_head, "llama, qwen2: heads of keys and values (0: n_head)",
+      Bounds{0, 1 << 14});
+    v("n_inner", n_inner,
+      "width of the feed-forward layers (0: 4 n_embd; 8/3 n_embd where they are gated)",
+      Bounds{0, 1 << 20});
+    v("activation_function", activation_function,
+      "activation of the feed-forward layers (empty: the format's own)");
+    v("dropout", dropout,
+      "dropout while training: of attention, and where the format has it of embeddings and "
+      "residuals",
       Bounds{0, 0.9});
   }
 };
@@ -95,6 +106,9 @@ struct PretrainOptions {
     v("seed", seed, "seed of every random stream");
   }
 };
+
+/// config.json of the model to be made, for a tokenizer of that many tokens.
+Json pretrain_config(const PretrainModel& model, int64_t vocab_size);
 
 /// What a run works in.
 struct PretrainContext {

@@ -8,18 +8,19 @@
 #include "core/yaml.h"
 #include "data/prepare_options.h"
 #include "fuzz/fuzz.h"
-#include "lm/config/gpt2_config.h"
+#include "lm/config/decoders.h"
 
 using namespace kindred;
 
 namespace {
 
 void backbone(const std::string& text) {
-  const auto config = lm::parse_gpt2_config(parse_json(text, "config.json"), "config.json");
-  const auto again = lm::parse_gpt2_config(lm::gpt2_config_json(config), "written");
-  fuzz::require(lm::gpt2_config_json(again) == lm::gpt2_config_json(config));
-  fuzz::require(config.head_dim() * config.n_head == config.n_embd);
-  fuzz::require(!lm::gpt2_tensors(config).empty());
+  const auto plan = lm::plan_decoder(parse_json(text, "config.json"), "config.json");
+  const auto again = lm::plan_decoder(plan.config, "written");
+  fuzz::require(again.config == plan.config);
+  const lm::DecoderLayout& layout = plan.layout;
+  fuzz::require(layout.heads % layout.key_heads == 0 && layout.heads * layout.head_dim > 0);
+  fuzz::require(layout.tensors().size() >= layout.blocks.size());
 }
 
 void json(const std::string& text) {

@@ -67,7 +67,7 @@ def readers():
 
 
 def config():
-    for path in sorted(FIXTURES.glob("lm_gpt2/*/config.json")):
+    for path in sorted(FIXTURES.glob("lm_decoders/*/config.json")):
         yield 0, path.read_bytes()
         yield 1, path.read_bytes()
     yield 1, b'{"a": [1, -2.5e3, true, null, "\\ud83d\\ude00"]}'

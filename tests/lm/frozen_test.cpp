@@ -1,9 +1,9 @@
-// A frozen GPT-2 (its own forward and backward passes, packed weights, bf16) against the ordinary
+// A frozen decoder (its own forward and backward passes, packed weights, bf16) against the ordinary
 // graph.
 
 #include <gtest/gtest.h>
 
-#include "lm/gpt2.h"
+#include "lm/decoder.h"
 #include "lm/precision.h"
 
 namespace kindred::lm {
@@ -14,7 +14,7 @@ struct Pair {
 };
 
 Pair models(Json config, const std::string& precision) {
-  config["model_type"] = "gpt2";
+  if (!config.contains("model_type")) config["model_type"] = "gpt2";
   Pair pair;
   pair.trainable = make_causal_lm(config, 11);
   // Norms and biases away from their first values, so that every term counts.
@@ -29,12 +29,51 @@ Pair models(Json config, const std::string& precision) {
   }
   LoadOptions options;
   options.precision = precision;
-  pair.frozen = std::make_shared<Gpt2>(parse_gpt2_config(config, "config"), weights, options);
+  pair.frozen = std::make_shared<Decoder>(plan_decoder(config, "config"), weights, options);
   return pair;
 }
 
 const Json kSmall = {{"vocab_size", 301}, {"n_positions", 64}, {"n_embd", 48},
                      {"n_layer", 3},      {"n_head", 4},       {"n_inner", 100}};
+
+// One of each kind with a fast path of its own: shared keys, rotary positions, gates, no biases.
+const std::vector<Json> kKinds = {{{"model_type", "gpt2"},
+                                   {"vocab_size", 301},
+                                   {"n_positions", 64},
+                                   {"n_embd", 48},
+                                   {"n_layer", 3},
+                                   {"n_head", 4},
+                                   {"n_inner", 100}},
+                                  {{"model_type", "opt"},
+                                   {"vocab_size", 301},
+                                   {"max_position_embeddings", 64},
+                                   {"hidden_size", 48},
+                                   {"num_hidden_layers", 3},
+                                   {"num_attention_heads", 4},
+                                   {"ffn_dim", 100},
+                                   {"dropout", 0.2},
+                                   {"attention_dropout", 0.1}},
+                                  {{"model_type", "llama"},
+                                   {"vocab_size", 301},
+                                   {"max_position_embeddings", 64},
+                                   {"hidden_size", 48},
+                                   {"num_hidden_layers", 3},
+                                   {"num_attention_heads", 4},
+                                   {"num_key_value_heads", 2},
+                                   {"head_dim", 10},
+                                   {"intermediate_size", 100},
+                                   {"attention_dropout", 0.1}},
+                                  {{"model_type", "qwen2"},
+                                   {"vocab_size", 301},
+                                   {"max_position_embeddings", 32},
+                                   {"hidden_size", 48},
+                                   {"num_hidden_layers", 3},
+                                   {"num_attention_heads", 6},
+                                   {"num_key_value_heads", 2},
+                                   {"intermediate_size", 77},
+                                   {"hidden_act", "gelu"},
+                                   {"rope_scaling", {{"rope_type", "dynamic"}, {"factor", 4.0}}},
+                                   {"attention_dropout", 0.1}}};
 
 struct Result {
   torch::Tensor hidden, gradient;
@@ -109,6 +148,34 @@ TEST(Frozen, DropsTheSameAsTheOrdinaryGraph) {
       EXPECT_GT(relative(got.hidden, without.hidden.index_select(0, rows)), 0.05)
           << "nothing was dropped";
     }
+  }
+}
+
+TEST(Frozen, EveryKindEqualsTheOrdinaryGraph) {
+  for (const Json& config : kKinds) {
+    const std::string kind = config["model_type"];
+    auto [trainable, frozen] = models(config, "fp32");
+    const auto x = torch::randn({70, 48});
+    const std::vector<int64_t> offsets{0, 9, 10, 70};
+    const auto rows = torch::tensor({8, 9, 33, 69, 33});
+    const auto targets = torch::randint(301, {5}, torch::kInt64);
+    const Result want = run_training(*trainable, x, offsets, rows, targets);
+    const Result got = run_training(*frozen, x, offsets, rows, targets);
+    EXPECT_TRUE(torch::allclose(got.hidden, want.hidden, 1e-4, 1e-5)) << kind;
+    EXPECT_TRUE(torch::allclose(got.gradient, want.gradient, 1e-4, 1e-6)) << kind;
+  }
+}
+
+TEST(Frozen, EveryKindIsWithinBf16sRounding) {
+  for (const Json& config : kKinds) {
+    const std::string kind = config["model_type"];
+    auto [trainable, frozen] = models(config, "bf16");
+    const auto x = torch::randn({70, 48});
+    const auto targets = torch::randint(301, {70}, torch::kInt64);
+    const Result want = run(*trainable, x, {0, 9, 10, 70}, targets);
+    const Result got = run(*frozen, x, {0, 9, 10, 70}, targets);
+    EXPECT_LT(relative(got.hidden, want.hidden), 0.02) << kind;
+    EXPECT_LT(relative(got.gradient, want.gradient), 0.05) << kind;
   }
 }
 

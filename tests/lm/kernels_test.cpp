@@ -29,16 +29,18 @@ double largest_difference(const torch::Tensor& a, const torch::Tensor& b) {
 
 struct AttentionCase {
   std::vector<int64_t> lengths;
-  int64_t heads, head_dim;
+  int64_t heads, head_dim, key_heads = 0;  ///< of keys and values; 0: as many
 };
 
 // Values and gradients of the packed form and of the plain form in fp64.
 void compare_attention(const AttentionCase& c, torch::ScalarType type, double tolerance,
                        const Dropout& dropout = {}) {
-  AttentionShape shape{{0}, c.heads, 1.0 / std::sqrt(static_cast<double>(c.head_dim)), dropout};
+  const int64_t key_heads = c.key_heads > 0 ? c.key_heads : c.heads;
+  AttentionShape shape{
+      {0}, c.heads, key_heads, 1.0 / std::sqrt(static_cast<double>(c.head_dim)), dropout};
   for (const int64_t n : c.lengths) shape.offsets.push_back(shape.offsets.back() + n);
   const int64_t tokens = shape.offsets.back(), d = c.heads * c.head_dim;
-  auto qkv = torch::randn({tokens, 3 * d}).to(type).requires_grad_(true);
+  auto qkv = torch::randn({tokens, d + 2 * key_heads * c.head_dim}).to(type).requires_grad_(true);
   const auto weights = torch::randn({tokens, d}).to(type);
   const auto got = attention(qkv, shape);
   got.backward(weights);
@@ -54,6 +56,8 @@ TEST_P(Kernels, AttentionEqualsThePlainForm) {
                                                            {{5, 1, 16, 17, 0, 33}, 2, 64},
                                                            {{31, 7, 64, 65}, 3, 24},
                                                            {{40, 3}, 2, 5},
+                                                           {{40, 3, 70}, 6, 8, 2},
+                                                           {{17, 2}, 4, 6, 1},
                                                            {{130, 257}, 1, 32}}) {
     compare_attention(c, torch::kFloat, 2e-5);
   }
@@ -66,6 +70,7 @@ TEST_P(Kernels, AttentionInBrainFloatIsWithinItsRounding) {
 
 TEST_P(Kernels, AttentionDropsTheSameAsThePlainForm) {
   compare_attention({{2, 1, 40, 17, 0, 33}, 3, 24}, torch::kFloat, 5e-5, {7, 0.3f});
+  compare_attention({{2, 40, 17}, 4, 24, 2}, torch::kFloat, 5e-5, {7, 0.3f});
   compare_attention({{130}, 2, 64}, torch::kFloat, 5e-5, {8, 0.1f});
 }
 
@@ -97,14 +102,14 @@ TEST_P(Kernels, DropoutKeepsItsShareAndScale) {
 }
 
 TEST_P(Kernels, AttentionSurvivesLargeScores) {
-  AttentionShape shape{{0, 20}, 1, 1};
+  AttentionShape shape{{0, 20}, 1, 1, 1};
   const auto qkv = torch::randn({20, 48}) * 100;
   const auto got = attention(qkv, shape);
   EXPECT_LT(largest_difference(got, attention_plain(qkv.to(torch::kDouble), shape)), 1e-3);
 }
 
 TEST_P(Kernels, AttentionPassesNanOn) {
-  AttentionShape shape{{0, 4}, 1, 1};
+  AttentionShape shape{{0, 4}, 1, 1, 1};
   auto qkv = torch::randn({4, 48});
   qkv[1][20] = NAN;
   EXPECT_TRUE(attention(qkv, shape)[3].isnan().all().item<bool>());

@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/safetensors.h"
-#include "lm/gpt2.h"
+#include "lm/decoder.h"
 
 namespace kindred::lm {
 namespace {

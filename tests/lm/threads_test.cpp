@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-#include "lm/gpt2.h"
+#include "lm/decoder.h"
 #include "lm/precision.h"
 #include "model/threads.h"
 
@@ -22,7 +22,7 @@ std::shared_ptr<CausalLM> frozen(const std::string& precision) {
     weights[parameter.key()] = parameter.value().detach().clone();
   LoadOptions options;
   options.precision = precision;
-  return std::make_shared<Gpt2>(parse_gpt2_config(config, "config"), weights, options);
+  return std::make_shared<Decoder>(plan_decoder(config, "config"), weights, options);
 }
 
 struct Result {

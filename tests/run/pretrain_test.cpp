@@ -90,6 +90,21 @@ TEST_F(Pretrain, WritesAModelThatLearnedTheText) {
   EXPECT_THAT(card, HasSubstr("output: out"));
 }
 
+TEST_F(Pretrain, EveryFormatLearnsAndIsReadBack) {
+  for (const std::string& kind : decoder_kinds()) {
+    PretrainOptions o = options(kind);
+    o.model.model_type = kind;
+    if (kind == "qwen2") o.model.n_kv_head = 1;
+    const PretrainResult result = pretrain(o, context(kind));
+    EXPECT_LT(result.perplexity, 20) << kind;
+    const auto model = load_causal_lm(o.output, {});
+    EXPECT_EQ(model->kind(), kind);
+    const auto tokenizer = text::Tokenizer::load(o.output);
+    EXPECT_EQ(model->vocab_size(), tokenizer->size()) << kind;
+    EXPECT_EQ(tokenizer->encode(" Yes").size(), 1u) << kind;
+  }
+}
+
 TEST_F(Pretrain, StoppedAndResumedIsTheSameRun) {
   std::vector<double> whole, parts;
   const auto losses = [](std::vector<double>& to) {

@@ -8,11 +8,9 @@
 #include <vector>
 
 #include "core/json.h"
+#include "lm/config/decoder_layout.h"
 
 namespace kindred::lm {
-
-/// Activation functions by what they compute; `activation_function` has several names for some.
-enum class Activation { gelu_tanh, gelu_erf, quick_gelu, relu, silu, tanh };
 
 /// The hyper-parameters of a GPT-2, under Hugging Face's names and defaults.
 struct Gpt2Config {
@@ -39,12 +37,6 @@ struct Gpt2Config {
   double attention_scale(int64_t layer) const;
 };
 
-/// A tensor the model has: its Hugging Face name and shape.
-struct TensorSpec {
-  std::string name;
-  std::vector<int64_t> shape;
-};
-
 /// Reads a configuration; throws `config` with one line a problem (key, value, allowed range).
 /// `where` names the file.
 Gpt2Config parse_gpt2_config(const Json& json, const std::string& where);
@@ -52,7 +44,7 @@ Gpt2Config parse_gpt2_config(const Json& json, const std::string& where);
 /// config.json as `transformers` reads it.
 Json gpt2_config_json(const Gpt2Config& config);
 
-/// Every tensor of that model, in the order of computation, `lm_head.weight` only when untied.
-std::vector<TensorSpec> gpt2_tensors(const Gpt2Config& config);
+/// What a GPT-2 of that configuration computes.
+DecoderLayout gpt2_layout(const Gpt2Config& config);
 
 }  // namespace kindred::lm
