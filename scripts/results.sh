@@ -11,6 +11,8 @@ runs=runs/results/$dataset
 export KINDRED_DATA="${KINDRED_DATA:-../shared/data}"
 [ -d "$KINDRED_DATA/$dataset" ] || die "no $KINDRED_DATA/$dataset: set KINDRED_DATA to the folder that holds it"
 [ -x "$kindred" ] || bash scripts/setup.sh
+backbone="${KINDRED_MODELS:-models}/small-english"
+[ -d "$backbone" ] || say "no $backbone yet (recipes/lm/small-english.yaml makes it): rows of cllm4rec need it"
 
 declare -A seeds=([cllm4rec]=5 [pop]=5 [bias]=5 [item-knn]=5 [ease]=5 [slim]=5 [multi-vae]=5 [md-cvae]=5
   [cllm4rec-scratch]=1 [cllm4rec-cf]=3 [cllm4rec-ftall]=1 [cllm4rec-fixord]=3 [cllm4rec-prerec]=3)

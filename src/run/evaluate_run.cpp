@@ -197,18 +197,33 @@ Finished read_finished(const fs::path& root) {
   return finished;
 }
 
-/// Runs of one recipe with different options are different rows, named by their folders too.
+/// What a row of these runs of one configuration is called by: the folder of its only run, or the
+/// folder that holds them all (the run folder of a sweep), as the path's last name.
+std::string folder_name(const std::vector<fs::path>& runs) {
+  if (runs.size() == 1) return runs.front().filename().string();
+  for (const fs::path& run : runs)
+    if (run.parent_path() != runs.front().parent_path()) return runs.front().filename().string();
+  return runs.front().parent_path().filename().string();
+}
+
+/// Runs of one recipe with different options are different rows, named by their folders too, and by
+/// a number where these have one name.
 void tell_apart(std::vector<Finished>& all) {
-  std::map<std::string, std::string> identity_of;
-  std::map<std::string, bool> ambiguous;
-  for (const Finished& one : all) {
-    const auto [at, added] = identity_of.emplace(one.outcome.label, one.identity);
-    if (!added && at->second != one.identity) ambiguous[one.outcome.label] = true;
+  std::map<std::string, std::map<std::string, std::vector<fs::path>>> runs_of;  // label, identity
+  for (const Finished& one : all)
+    runs_of[one.outcome.label][one.identity].push_back(
+        (fs::absolute(one.outcome.path) / "").lexically_normal().parent_path());
+  std::map<std::pair<std::string, std::string>, std::string> name_of;
+  for (const auto& [label, identities] : runs_of) {
+    std::map<std::string, int> seen;
+    for (const auto& [identity, runs] : identities) {
+      const std::string folder = folder_name(runs);
+      const int number = ++seen[folder];
+      const std::string counted = number > 1 ? cat(folder, " ", number) : folder;
+      name_of[{label, identity}] = identities.size() > 1 ? cat(label, " (", counted, ")") : label;
+    }
   }
-  for (Finished& one : all)
-    if (ambiguous[one.outcome.label])
-      one.outcome.label +=
-          " (" + fs::path(one.outcome.path).lexically_normal().filename().string() + ")";
+  for (Finished& one : all) one.outcome.label = name_of[{one.outcome.label, one.identity}];
 }
 
 }  // namespace

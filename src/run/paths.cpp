@@ -15,8 +15,8 @@ fs::path chosen(const std::string& given, const char* variable, const char* othe
   return value && *value ? fs::path(value) : fs::path(otherwise);
 }
 
-fs::path find(const std::string& path, const char* what, const fs::path& root,
-              const char* shipped) {
+fs::path find(const std::string& path, const char* what, const fs::path& root, const char* shipped,
+              const std::string& hint) {
   if (path.empty()) throw Error(Exit::config, what, "got an empty path, expected a file or folder");
   std::vector<fs::path> places;
   if (fs::path(path).is_absolute()) {
@@ -30,7 +30,7 @@ fs::path find(const std::string& path, const char* what, const fs::path& root,
     const std::string text = place.lexically_normal().string();
     if (tried.empty() || tried.back() != text) tried.push_back(text);
   }
-  throw Error(Exit::missing, what, cat("'", path, "' is in none of: ", join(tried, ", ")));
+  throw Error(Exit::missing, what, cat("'", path, "' is in none of: ", join(tried, ", "), hint));
 }
 
 }  // namespace
@@ -50,7 +50,10 @@ data::DataPlaces Paths::data_places() const {
 }
 
 fs::path Paths::find_model(const std::string& path) const {
-  return find(path, "backbone", model_root(), "models");
+  const fs::path recipe = fs::path("recipes/lm") / (path + ".yaml");
+  const std::string hint =
+      fs::exists(recipe) ? cat("; `kindred lm pretrain ", recipe.string(), "` makes it") : "";
+  return find(path, "backbone", model_root(), "models", hint);
 }
 
 }  // namespace kindred::run

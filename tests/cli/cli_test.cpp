@@ -160,6 +160,22 @@ TEST_F(Cli, SweepsResume) {
   EXPECT_NE(other.err.find("data.split.seed"), std::string::npos) << other.err;
 }
 
+TEST_F(Cli, SweepsOfOneRecipeWithOtherOptionsAreComparedSplitBySplit) {
+  const std::string ease = recipe("ease.yaml", "method: ease\n");
+  for (const char* l2 : {"1.0", "900.0"})
+    ASSERT_EQ(
+        run(cat("sweep ", ease, " --seeds 2 --split-seeds --set ease.l2=", l2, " --run l2-", l2))
+            .code,
+        0);
+  const Finished found =
+      run("compare l2-1.0/seed1 l2-1.0/seed2 l2-900.0/seed1 l2-900.0/seed2 --relative-to "
+          "l2-1.0/seed1 --metrics recall@20");
+  ASSERT_EQ(found.code, 0) << found.err;
+  EXPECT_NE(found.out.find("ease (l2-1.0)"), std::string::npos) << found.out;
+  EXPECT_NE(found.out.find("ease (l2-900.0)"), std::string::npos) << found.out;
+  EXPECT_NE(found.out.find("2 (2 splits)"), std::string::npos) << found.out;
+}
+
 TEST_F(Cli, EvaluatingOtherwiseLeavesWhatComparisonsRead) {
   ASSERT_EQ(run("train " + recipe("ease.yaml", "method: ease\n") + " --run runs/ease").code, 0);
   const std::string before = read_file(folder_ / "runs/ease/evaluations/full-test.users.tsv");
@@ -237,6 +253,11 @@ TEST_F(Cli, ModelFoldersAreFoundFromHereToo) {
   const Finished missing = run("lm tokenize --model own/none x");
   EXPECT_EQ(missing.code, 66);
   EXPECT_NE(missing.err.find("models/own/none, own/none"), std::string::npos) << missing.err;
+  write_file(folder_ / "recipes/lm/small.yaml", "output: models/small\n");
+  const Finished unmade = run("lm tokenize --model small x");
+  EXPECT_NE(unmade.err.find("`kindred lm pretrain recipes/lm/small.yaml` makes it"),
+            std::string::npos)
+      << unmade.err;
 }
 
 TEST_F(Cli, ListsAndValidates) {
