@@ -62,6 +62,7 @@ std::vector<std::string> problems_of(const BpeTrainerOptions& options) {
 
 std::vector<AddedToken> as_added(const std::vector<std::string>& contents) {
   std::vector<AddedToken> tokens;
+  tokens.reserve(contents.size());
   for (const std::string& content : contents) {
     tokens.push_back({.content = content, .id = 0, .special = true});
   }

@@ -90,6 +90,7 @@ GroupSpec parse_group(std::string_view text) {
   const auto kind = std::ranges::find_if(kinds, [&](const auto& k) { return name == k.first; });
   if (kind == kinds.end()) {
     std::vector<std::string> known;
+    known.reserve(kinds.size());
     for (const auto& [known_name, by] : kinds) known.emplace_back(known_name);
     throw Error(Exit::config, "groups",
                 cat("unknown group '", name, "'", suggestion(name, known), "; expected one of ",

@@ -157,7 +157,7 @@ Table groups_table(const MetricsFile& metrics) {
   table.title = "By group";
   table.columns = {{"group", false}, {"users", true}};
   for (const NamedValue& value : metrics.groups.front().values)
-    table.columns.push_back({value.name, true});
+    table.columns.emplace_back(value.name, true);
   for (const GroupValues& group : metrics.groups) {
     std::vector<Cell> row{group.name, with_commas(group.users)};
     for (const NamedValue& value : metrics.groups.front().values) {

@@ -35,6 +35,7 @@ bool all_ones(const std::vector<double>& weights) {
 
 Layout lay_out(const Stratum& stratum) {
   std::vector<const std::vector<double>*> columns;
+  columns.reserve(stratum.differences.size() + stratum.weights.size());
   for (const auto& differences : stratum.differences) columns.push_back(&differences);
   Layout layout;
   for (const auto& weights : stratum.weights) {
@@ -107,7 +108,7 @@ void sum_two(const Layout& layout, const Counts& counts, int64_t first, int64_t 
     const float* count = counts.by_user.data() + static_cast<int64_t>(layout.active[u]) * width;
     for (int q = 0; q < quads; ++q) {
       FourFloats narrow;
-      std::memcpy(&narrow, count + 4 * q, sizeof narrow);
+      std::memcpy(&narrow, count + int64_t{4} * q, sizeof narrow);
       const Four wide = __builtin_convertvector(narrow, Four);
       sums[0][q] += wide * a[u];
       sums[1][q] += wide * b[u];
