@@ -57,7 +57,7 @@ std::optional<int64_t> parse_clock(std::string_view text) {
     take(text, ':');
     const auto minutes = text.empty() ? std::optional<int>(0) : take_digits(text, 2);
     if (!hours || !minutes) return {};
-    zone = sign * (*hours * 3600 + *minutes * 60);
+    zone = sign * (int64_t{*hours} * 3600 + int64_t{*minutes} * 60);
   } else if (text == "Z" || text == "UTC") {
     text = {};
   }

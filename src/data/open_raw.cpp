@@ -35,8 +35,8 @@ class NamedTexts : public RawReader {
   }
   std::vector<fs::path> files() const override {
     std::vector<fs::path> all = reader_->files();
-    if (has_items()) all.push_back(options_.items);
-    if (has_users()) all.push_back(options_.users);
+    if (has_items()) all.emplace_back(options_.items);
+    if (has_users()) all.emplace_back(options_.users);
     return all;
   }
 

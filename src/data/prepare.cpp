@@ -199,7 +199,7 @@ void check_options(const RawOptions& options) {
     problems.push_back(cat("format: got '", options.format, "', expected one of ",
                            join(formats, ", "), suggestion(options.format, formats)));
   if (options.rating_range.size() != 2 || options.rating_range[0] > options.rating_range[1])
-    problems.push_back("rating_range: expected two numbers, the smaller first, such as 0,5");
+    problems.emplace_back("rating_range: expected two numbers, the smaller first, such as 0,5");
   for (const auto& [name, text] : {std::pair{"from", options.from}, std::pair{"to", options.to}})
     if (!text.empty() && !parse_date(text))
       problems.push_back(cat(name, ": got '", text, "', expected a date such as 2014-05-31"));
