@@ -52,7 +52,7 @@ Json file_identity(const fs::path& path) {
 }
 
 std::string cache_key(const PrepareOptions& options) {
-  RawOptions raw = options;
+  const RawOptions& raw = options;
   Json key = {{"version", preparation_version},
               {"schema", prepared_schema},
               {"options", write_options(raw)},
@@ -146,7 +146,7 @@ fs::path find_data(const std::string& path, const DataPlaces& places) {
 
 fs::path resolve_folder(const DataOptions& options, const DataPlaces& places,
                         std::stop_token stop) {
-  const fs::path path = find_data(options.path, places);
+  fs::path path = find_data(options.path, places);
   const bool split_as_files = options.format.empty() && is_split(path);
   if (split_as_files) {
     refuse_raw_options(options, path);
