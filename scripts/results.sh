@@ -15,7 +15,7 @@ backbone="${KINDRED_MODELS:-models}/small-english"
 [ -d "$backbone" ] || say "no $backbone yet (recipes/lm/small-english.yaml makes it): rows of cllm4rec need it"
 
 declare -A seeds=([cllm4rec]=5 [pop]=5 [bias]=5 [item-knn]=5 [ease]=5 [slim]=5 [multi-vae]=5 [md-cvae]=5
-  [cllm4rec-scratch]=1 [cllm4rec-cf]=3 [cllm4rec-ftall]=1 [cllm4rec-fixord]=3 [cllm4rec-prerec]=3)
+  [cllm4rec-scratch]=1 [cllm4rec-cf]=3 [cllm4rec-ftall]=1 [cllm4rec-fixord]=2 [cllm4rec-prerec]=3)
 order=(pop bias item-knn ease slim multi-vae md-cvae cllm4rec cllm4rec-cf cllm4rec-fixord cllm4rec-prerec
   cllm4rec-ftall cllm4rec-scratch)
 

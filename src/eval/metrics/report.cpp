@@ -161,7 +161,7 @@ Table groups_table(const MetricsFile& metrics) {
   for (const GroupValues& group : metrics.groups) {
     std::vector<Cell> row{group.name, with_commas(group.users)};
     for (const NamedValue& value : metrics.groups.front().values) {
-      row.push_back(display_value(value_of(group.values, value.name)));
+      row.emplace_back(display_value(value_of(group.values, value.name)));
     }
     table.rows.push_back(std::move(row));
   }
