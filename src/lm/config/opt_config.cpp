@@ -49,7 +49,8 @@ BlockLayout block_of(const OptConfig& config, int64_t layer) {
   block.norm_2 = norm("final_layer_norm");
   block.up = {{at + "fc1", d, config.ffn_dim, bias}};
   block.down = {at + "fc2", config.ffn_dim, d, bias};
-  block.attention_scale = 1 / std::sqrt(static_cast<double>(d / config.num_attention_heads));
+  const int64_t head_dim = d / config.num_attention_heads;
+  block.attention_scale = 1 / std::sqrt(static_cast<double>(head_dim));
   return block;
 }
 
