@@ -22,7 +22,7 @@ double sparsity(int64_t interactions, int64_t users, int64_t items) {
 std::string difference(int64_t published, int64_t counted) {
   if (published == counted) return "same";
   const int64_t more = counted - published;
-  const std::string count = cat(more > 0 ? "+" : "", with_commas(more));
+  std::string count = cat(more > 0 ? "+" : "", with_commas(more));
   if (published == 0) return count;
   const double share = static_cast<double>(more) / static_cast<double>(published);
   return cat(count, " (", percent(share, "%+.2f%%"), ")");
