@@ -26,32 +26,24 @@ bool has_gated_kernel(Activation kind, const torch::Tensor& x) {
   return kind == Activation::silu && suits_kernels(x);
 }
 
-class ActivateGated : public torch::autograd::Function<ActivateGated> {
- public:
-  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x, int64_t kind) {
-    context->save_for_backward({x});
-    context->saved_data["kind"] = kind;
-    return gated_forward(static_cast<Activation>(kind), x);
-  }
-  static tensor_list backward(AutogradContext* context, tensor_list gradients) {
-    const auto kind = static_cast<Activation>(context->saved_data["kind"].toInt());
-    return {gated_backward(kind, context->get_saved_variables()[0], gradients[0].contiguous()),
-            torch::Tensor()};
-  }
-};
-
 class Activate : public torch::autograd::Function<Activate> {
  public:
-  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x, int64_t kind) {
+  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x, int64_t kind,
+                               bool gated) {
     context->save_for_backward({x});
     context->saved_data["kind"] = kind;
-    return activation_forward(static_cast<Activation>(kind), x);
+    context->saved_data["gated"] = gated;
+    const auto of = static_cast<Activation>(kind);
+    return gated ? gated_forward(of, x) : activation_forward(of, x);
   }
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
     const auto kind = static_cast<Activation>(context->saved_data["kind"].toInt());
     const auto x = context->get_saved_variables()[0];
-    return {activation_backward(kind, x, gradients[0].clone(at::MemoryFormat::Contiguous)),
-            torch::Tensor()};
+    const auto d_x =
+        context->saved_data["gated"].toBool()
+            ? gated_backward(kind, x, gradients[0].contiguous())
+            : activation_backward(kind, x, gradients[0].clone(at::MemoryFormat::Contiguous));
+    return {d_x, torch::Tensor(), torch::Tensor()};
   }
 };
 
@@ -152,11 +144,11 @@ torch::Tensor gated_backward(Activation kind, const torch::Tensor& x, const torc
 }
 
 torch::Tensor activate_gated(Activation kind, const torch::Tensor& x) {
-  return ActivateGated::apply(x.contiguous(), static_cast<int64_t>(kind));
+  return Activate::apply(x.contiguous(), static_cast<int64_t>(kind), true);
 }
 
 torch::Tensor activate(Activation kind, const torch::Tensor& x) {
-  return Activate::apply(x.contiguous(), static_cast<int64_t>(kind));
+  return Activate::apply(x.contiguous(), static_cast<int64_t>(kind), false);
 }
 
 }  // namespace kindred::lm

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -13,8 +14,9 @@
 
 namespace kindred::lm {
 
-/// The turns of one decoder. Thread-safe.
-class Rotary {
+/// The turns of one decoder; owned by shared pointers, since a graph keeps them for its backward
+/// pass. Thread-safe.
+class Rotary : public std::enable_shared_from_this<Rotary> {
  public:
   Rotary(const RopeLayout& layout, const DecoderLayout& decoder);
 
