@@ -65,7 +65,7 @@ fs::path make_backbone(const Arguments& arguments) {
                        {"bos_token_id", 50256},
                        {"eos_token_id", 50256}};
   const auto model = lm::make_causal_lm(config, 1);
-  lm::save_causal_lm(*model, folder);
+  lm::save_backbone(*model, folder);
   for (const char* file : {"vocab.json", "merges.txt"}) {
     fs::copy_file(arguments.tokenizer / file, folder / file, fs::copy_options::overwrite_existing);
   }

@@ -33,7 +33,7 @@ fs::path make_backbone(const fs::path& tokenizer) {
   const Json config = {{"model_type", "gpt2"}, {"vocab_size", 50257}, {"n_positions", 64},
                        {"n_embd", hidden},     {"n_layer", 2},        {"n_head", 4},
                        {"attn_pdrop", 0.0},    {"embd_pdrop", 0.0},   {"resid_pdrop", 0.0}};
-  lm::save_causal_lm(*lm::make_causal_lm(config, 1), folder);
+  lm::save_backbone(*lm::make_causal_lm(config, 1), folder);
   for (const char* file : {"vocab.json", "merges.txt"}) {
     fs::copy_file(tokenizer / file, folder / file, fs::copy_options::overwrite_existing);
   }

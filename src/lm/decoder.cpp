@@ -2,7 +2,6 @@
 
 #include <functional>
 #include <limits>
-#include <numeric>
 #include <utility>
 
 #include "core/error.h"
@@ -30,154 +29,32 @@ struct DecoderCache : Cache {
   }
 };
 
-// Registers `value` under a dotted name, making the modules in between.
-torch::Tensor register_dotted(torch::nn::Module& root, const std::string& name,
-                              torch::Tensor value) {
-  const std::vector<std::string> parts = split(name, '.');
-  torch::nn::Module* at = &root;
-  for (size_t i = 0; i + 1 < parts.size(); ++i) {
-    const auto children = at->named_children();
-    const auto* found = children.find(parts[i]);
-    at = found != nullptr
-             ? found->get()
-             : at->register_module(parts[i], std::make_shared<torch::nn::Module>()).get();
-  }
-  const bool grad = value.requires_grad();
-  return at->register_parameter(parts.back(), std::move(value), grad);
-}
-
-// Positions of packed tokens whose sequences begin at `starts`, [T] int64.
-torch::Tensor positions_of(const std::vector<int64_t>& offsets,
-                           const std::vector<int64_t>& starts = {}) {
-  auto result = torch::empty({offsets.back()}, torch::kInt64);
-  int64_t* out = result.data_ptr<int64_t>();
-  for (size_t s = 0; s + 1 < offsets.size(); ++s) {
-    std::iota(out + offsets[s], out + offsets[s + 1], starts.empty() ? 0 : starts[s]);
-  }
-  return result;
-}
-
-void check_length(size_t sequence, int64_t tokens, int64_t context) {
-  if (tokens > context) {
-    throw Error(Exit::bad_data, cat("sequence ", sequence),
-                cat("got ", tokens, " tokens, expected at most the context of ", context,
-                    "; shorten the text"));
-  }
-}
-
-void check_packed(const Packed& input, int64_t hidden_size, int64_t context) {
-  check(!input.offsets.empty() && input.offsets.front() == 0, "packed offsets start at 0");
-  check(input.embeddings.dim() == 2 && input.embeddings.size(1) == hidden_size &&
-            input.embeddings.size(0) == input.tokens(),
-        "packed embeddings are [offsets.back(), hidden_size]");
-  for (size_t s = 0; s + 1 < input.offsets.size(); ++s) {
-    const int64_t n = input.offsets[s + 1] - input.offsets[s];
-    check(n >= 0, "packed offsets ascend");
-    check_length(s, n, context);
-  }
-}
-
 }  // namespace
 
-// Takes weights from a map, converts and registers them.
-class Decoder::Weights {
- public:
-  Weights(Decoder& model, std::map<std::string, torch::Tensor> given, const LoadOptions& options)
-      : model_(model),
-        given_(std::move(given)),
-        options_(options),
-        type_(options.trainable ? torch::kFloat : model.compute_) {}
-
-  torch::Tensor table(const std::string& name, bool precise = false) {
-    return name.empty() ? torch::Tensor() : take(name, precise ? torch::kFloat : type_);
-  }
-
-  NormWeights norm(const NormLayout& layout) {
-    if (layout.name.empty()) {
-      return {torch::ones({model_.layout_.hidden_size}, options_.device), {}};
-    }
-    NormWeights weights{take(layout.name + ".weight", torch::kFloat), {}};
-    if (layout.bias) weights.bias = take(layout.name + ".bias", torch::kFloat);
-    return weights;
-  }
-
-  Linear linear(const std::vector<LinearLayout>& parts) {
-    Linear linear;
-    const bool frozen = !options_.trainable && options_.device.is_cpu();
-    // Of a frozen layer the parts are stretches of one tensor, so that nothing is held twice.
-    const bool joined = frozen && parts.size() > 1;
-    const auto weight = joined ? join(parts, ".weight") : torch::Tensor();
-    const auto bias = joined && parts[0].bias ? join(parts, ".bias") : torch::Tensor();
-    for (const LinearLayout& part : parts) {
-      Linear::Part one{take(part.name + ".weight", type_), {}};
-      if (!part.input_first) one.weight = one.weight.t();
-      if (part.bias) one.bias = take(part.name + ".bias", type_);
-      linear.parts.push_back(std::move(one));
-    }
-    if (joined) {
-      linear.frozen = std::make_shared<FrozenLinear>(weight.t(), bias);
-    } else if (frozen) {
-      linear.frozen = std::make_shared<FrozenLinear>(linear.parts[0].weight, linear.parts[0].bias);
-    }
-    return linear;
-  }
-
- private:
-  // The parts' tensors one below the other; afterwards each part is a stretch of that.
-  torch::Tensor join(const std::vector<LinearLayout>& parts, const char* suffix) {
-    std::vector<torch::Tensor> tensors;
-    for (const LinearLayout& part : parts) {
-      check(!part.input_first, "layers in parts are stored [out, in]");
-      tensors.push_back(find(part.name + suffix).to(type_));
-    }
-    const auto all = torch::cat(tensors);
-    int64_t at = 0;
-    for (const LinearLayout& part : parts) {
-      given_[part.name + suffix] = all.narrow(0, at, part.out);
-      at += part.out;
-    }
-    return all;
-  }
-
-  torch::Tensor& find(const std::string& name) {
-    const auto found = given_.find(name);
-    check(found != given_.end(), "every tensor of the layout is given");
-    return found->second;
-  }
-
-  torch::Tensor take(const std::string& name, torch::ScalarType stored) {
-    auto value = find(name).detach().to(options_.device, stored).contiguous();
-    given_.erase(name);
-    value.set_requires_grad(options_.trainable);
-    return register_dotted(model_, name, std::move(value));
-  }
-
-  Decoder& model_;
-  std::map<std::string, torch::Tensor> given_;
-  const LoadOptions& options_;
-  torch::ScalarType type_;
-};
-
-Decoder::Decoder(DecoderPlan plan, std::map<std::string, torch::Tensor> weights,
-                 const LoadOptions& options)
+Decoder::Decoder(DecoderPlan plan, Weights weights, const LoadOptions& options)
     : layout_(std::move(plan.layout)), config_(std::move(plan.config)) {
   model::secure_threads();
-  compute_ = options.precision == "bf16" ? torch::kBFloat16 : torch::kFloat;
-  Weights given(*this, std::move(weights), options);
+  load_layers(std::move(weights), options);
+  if (layout_.rope) rotary_ = std::make_shared<Rotary>(*layout_.rope, layout_);
+  if (!options.trainable && options.device.is_cpu()) prepare_frozen();
+  train(false);
+}
+
+void Decoder::load_layers(Weights weights, const LoadOptions& options) {
+  LayerLoader given(*this, std::move(weights), options);
+  compute_ = given.compute();
+  const int64_t d = layout_.hidden_size;
   embeddings_ = given.table(layout_.embeddings);
   positions_ = given.table(layout_.positions, true);
   if (layout_.project_in) project_in_ = given.linear({*layout_.project_in});
   for (const BlockLayout& block : layout_.blocks) {
-    blocks_.push_back({given.norm(block.norm_1), given.norm(block.norm_2), given.linear(block.qkv),
-                       given.linear({block.out}), given.linear(block.up),
+    blocks_.push_back({given.norm(block.norm_1, d), given.norm(block.norm_2, d),
+                       given.linear(block.qkv), given.linear({block.out}), given.linear(block.up),
                        given.linear({block.down}), block.attention_scale});
   }
-  if (layout_.final_norm) final_norm_ = given.norm(*layout_.final_norm);
+  if (layout_.final_norm) final_norm_ = given.norm(*layout_.final_norm, d);
   if (layout_.project_out) project_out_ = given.linear({*layout_.project_out});
   head_ = given.table(layout_.head);
-  if (layout_.rope) rotary_ = std::make_shared<Rotary>(*layout_.rope, layout_);
-  if (!options.trainable && options.device.is_cpu()) prepare_frozen();
-  train(false);
 }
 
 void Decoder::prepare_frozen() {
@@ -194,8 +71,8 @@ void Decoder::prepare_frozen() {
   stack->epsilon = layout_.epsilon;
   stack->compute = compute_;
   for (const Block& block : blocks_) {
-    stack->blocks.push_back({block.norm_1, block.norm_2, block.qkv.frozen, block.out.frozen,
-                             block.up.frozen, block.down.frozen, block.attention_scale});
+    stack->blocks.push_back({block.norm_1, block.norm_2, block.qkv->frozen(), block.out->frozen(),
+                             block.up->frozen(), block.down->frozen(), block.attention_scale});
   }
   frozen_ = std::move(stack);
 }
@@ -213,7 +90,7 @@ torch::Tensor Decoder::start(const torch::Tensor& embeddings, const std::vector<
                              const std::vector<int64_t>& starts) const {
   // The residual stream stays fp32 whatever the products' type: it costs little and rounds less.
   auto x = embeddings.to(torch::kFloat);
-  if (layout_.project_in) x = product(project_in_, x).to(torch::kFloat);
+  if (layout_.project_in) x = project_in_->forward(x, compute_).to(torch::kFloat);
   if (!positions_.defined()) return x;
   const auto rows = positions_of(offsets, starts) + layout_.position_offset;
   return x + torch::embedding(positions_, rows.to(positions_.device()));
@@ -221,26 +98,11 @@ torch::Tensor Decoder::start(const torch::Tensor& embeddings, const std::vector<
 
 torch::Tensor Decoder::finish(const torch::Tensor& x) const {
   const auto normed = layout_.final_norm ? norm(x, final_norm_) : x;
-  return layout_.project_out ? product(project_out_, normed).to(torch::kFloat) : normed;
+  return layout_.project_out ? project_out_->forward(normed, compute_).to(torch::kFloat) : normed;
 }
 
 torch::Tensor Decoder::norm(const torch::Tensor& x, const NormWeights& weights) const {
-  if (!layout_.centred_norm) {
-    return torch::rms_norm(x, {layout_.hidden_size}, weights.weight, layout_.epsilon);
-  }
-  return torch::layer_norm(x, {layout_.hidden_size}, weights.weight, weights.bias, layout_.epsilon);
-}
-
-torch::Tensor Decoder::product(const Linear& linear, const torch::Tensor& x) const {
-  const auto input = x.to(compute_);
-  if (linear.frozen != nullptr) return frozen_product(linear.frozen, input);
-  std::vector<torch::Tensor> outputs;
-  for (const Linear::Part& part : linear.parts) {
-    const auto weight = part.weight.to(compute_);
-    outputs.push_back(part.bias.defined() ? torch::addmm(part.bias.to(compute_), input, weight)
-                                          : torch::mm(input, weight));
-  }
-  return outputs.size() == 1 ? outputs[0] : torch::cat(outputs, 1);
+  return norm_rows(x, weights, layout_.centred_norm, layout_.epsilon);
 }
 
 PassDropout Decoder::draw_dropout() const {
@@ -257,18 +119,18 @@ PassDropout Decoder::draw_dropout() const {
 }
 
 torch::Tensor Decoder::feed_forward(const Block& block, const torch::Tensor& x) const {
-  const auto inner = product(block.up, x);
+  const auto inner = block.up->forward(x, compute_);
   const auto activated = layout_.gated ? activate_gated(layout_.activation, inner)
                                        : activate(layout_.activation, inner);
-  return product(block.down, activated).to(torch::kFloat);
+  return block.down->forward(activated, compute_).to(torch::kFloat);
 }
 
 torch::Tensor Decoder::block_forward(size_t layer, const torch::Tensor& x, const Attend& attend,
                                      const PassDropout& dropout) const {
   const Block& block = blocks_[layer];
   const bool first = layout_.norm_first;
-  const auto qkv = product(block.qkv, first ? norm(x, block.norm_1) : x);
-  const auto out = product(block.out, attend(qkv, layer)).to(torch::kFloat);
+  const auto qkv = block.qkv->forward(first ? norm(x, block.norm_1) : x, compute_);
+  const auto out = block.out->forward(attend(qkv, layer), compute_).to(torch::kFloat);
   auto middle = x + dropped(out, dropout.after_attention(layer));
   if (!first) middle = norm(middle, block.norm_1);
   const auto added = feed_forward(block, first ? norm(middle, block.norm_2) : middle);
@@ -292,7 +154,7 @@ torch::Tensor Decoder::hidden(const Packed& input, const torch::Tensor& rows) {
   // Trainable weights take the ordinary graph, a frozen model its own.
   if (frozen_ != nullptr) {
     const auto states = frozen_hidden(frozen_, x, input.offsets, rows, dropout);
-    return layout_.project_out ? product(project_out_, states).to(torch::kFloat) : states;
+    return layout_.project_out ? project_out_->forward(states, compute_).to(torch::kFloat) : states;
   }
   x = dropped(x, dropout.of_embedding());
   const Attend attend = packed_attend(input.offsets, dropout);

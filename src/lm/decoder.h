@@ -3,7 +3,6 @@
 // T packed tokens, E size at the border, D hidden size.
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,6 +13,7 @@
 #include "lm/config/decoders.h"
 #include "lm/frozen_stack.h"
 #include "lm/rotary.h"
+#include "lm/weights.h"
 
 namespace kindred::lm {
 
@@ -22,8 +22,7 @@ class Decoder : public CausalLM {
  public:
   /// `weights` holds every tensor of plan.layout.tensors(). Frozen weights are converted to the
   /// precision asked for (norms and positions stay fp32); trainable ones stay fp32.
-  Decoder(DecoderPlan plan, std::map<std::string, torch::Tensor> weights,
-          const LoadOptions& options);
+  Decoder(DecoderPlan plan, Weights weights, const LoadOptions& options);
 
   std::string kind() const override { return layout_.kind; }
   int64_t hidden_size() const override { return layout_.border_size; }
@@ -50,32 +49,23 @@ class Decoder : public CausalLM {
   std::vector<torch::Tensor> hidden_layers(const Packed& input);
 
  private:
-  /// A layer's weights: one part, or several whose outputs lie side by side.
-  struct Linear {
-    struct Part {
-      torch::Tensor weight, bias;  ///< [in, out], [out] or undefined
-    };
-    std::vector<Part> parts;
-    std::shared_ptr<const FrozenLinear> frozen;  ///< all parts in one, when frozen on a processor
-  };
   struct Block {
     NormWeights norm_1, norm_2;
-    Linear qkv, out, up, down;
+    std::shared_ptr<Linear> qkv, out, up, down;
     double attention_scale = 1;
   };
   /// How one pass mixes tokens: qkv of a layer -> what attention gives.
   using Attend = std::function<torch::Tensor(const torch::Tensor& qkv, size_t layer)>;
-  class Weights;
 
   /// The dropout of the next pass: a seed from ATen's generator while training, else none.
   PassDropout draw_dropout() const;
 
+  void load_layers(Weights weights, const LoadOptions& options);
   void prepare_frozen();
   torch::Tensor start(const torch::Tensor& embeddings, const std::vector<int64_t>& offsets,
                       const std::vector<int64_t>& starts = {}) const;
   torch::Tensor finish(const torch::Tensor& x) const;
   torch::Tensor norm(const torch::Tensor& x, const NormWeights& weights) const;
-  torch::Tensor product(const Linear& linear, const torch::Tensor& x) const;
   torch::Tensor feed_forward(const Block& block, const torch::Tensor& x) const;
   /// One block of the ordinary graph.
   torch::Tensor block_forward(size_t layer, const torch::Tensor& x, const Attend& attend,
@@ -86,7 +76,7 @@ class Decoder : public CausalLM {
   DecoderLayout layout_;
   Json config_;
   torch::Tensor embeddings_, positions_, head_;
-  Linear project_in_, project_out_;
+  std::shared_ptr<Linear> project_in_, project_out_;
   NormWeights final_norm_;
   std::vector<Block> blocks_;
   std::shared_ptr<const Rotary> rotary_;

@@ -10,14 +10,10 @@
 #include "lm/attention.h"
 #include "lm/config/fields.h"
 #include "lm/frozen_linear.h"
+#include "lm/norm.h"
 #include "lm/rotary.h"
 
 namespace kindred::lm {
-
-/// Weight and bias [D] of a norm, fp32; an undefined bias is none.
-struct NormWeights {
-  torch::Tensor weight, bias;
-};
 
 /// One block, prepared.
 struct FrozenBlock {

@@ -172,7 +172,7 @@ Json save_parts(const Cllm4RecParts& parts, const fs::path& folder) {
 
   const fs::path backbone = folder / backbone_name;
   copy_backbone(parts.backbone_folder, backbone, !parts.trains_backbone());
-  if (parts.trains_backbone()) lm::save_causal_lm(*parts.backbone, backbone);
+  if (parts.trains_backbone()) lm::save_backbone(*parts.backbone, backbone);
   return {{"schema", 1},
           {"options", write_options(parts.options)},
           {"tables", tables_file},

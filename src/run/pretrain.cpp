@@ -219,7 +219,7 @@ PretrainResult pretrain(const PretrainOptions& options, const PretrainContext& c
   result.perplexity = std::exp(result.loss);
 
   AtomicFolder made(options.output);
-  save_causal_lm(*model, made.path(), options.dtype);
+  save_backbone(*model, made.path(), options.dtype);
   for (const auto& entry : fs::directory_iterator(text)) {
     const fs::path name = entry.path().filename();
     if (name.extension() != ".tokens" && name != "counts.json") {

@@ -29,7 +29,8 @@ Pair models(Json config, const std::string& precision) {
   }
   LoadOptions options;
   options.precision = precision;
-  pair.frozen = std::make_shared<Decoder>(plan_decoder(config, "config"), weights, options);
+  pair.frozen =
+      std::make_shared<Decoder>(plan_decoder(config, "config"), Weights(weights), options);
   return pair;
 }
 

@@ -135,7 +135,7 @@ TEST_F(Load, SavedFoldersLoadAgain) {
   config["tie_word_embeddings"] = false;
   config["activation_function"] = "relu";
   const auto model = make_causal_lm(config, 9);
-  save_causal_lm(*model, folder_);
+  save_backbone(*model, folder_);
   const auto loaded = load_causal_lm(folder_, {});
   const auto want = model->named_parameters();
   ASSERT_EQ(loaded->named_parameters().size(), want.size());

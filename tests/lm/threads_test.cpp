@@ -22,7 +22,7 @@ std::shared_ptr<CausalLM> frozen(const std::string& precision) {
     weights[parameter.key()] = parameter.value().detach().clone();
   LoadOptions options;
   options.precision = precision;
-  return std::make_shared<Decoder>(plan_decoder(config, "config"), weights, options);
+  return std::make_shared<Decoder>(plan_decoder(config, "config"), Weights(weights), options);
 }
 
 struct Result {

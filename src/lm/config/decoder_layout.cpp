@@ -1,34 +1,8 @@
 #include "lm/config/decoder_layout.h"
 
 namespace kindred::lm {
-namespace {
-
-class Specs {
- public:
-  std::vector<TensorSpec> result;
-
-  void table(const std::string& name, int64_t rows, int64_t columns) {
-    if (!name.empty()) result.push_back({name, {rows, columns}});
-  }
-  void norm(const NormLayout& norm, int64_t size) {
-    if (norm.name.empty()) return;
-    result.push_back({norm.name + ".weight", {size}});
-    if (norm.bias) result.push_back({norm.name + ".bias", {size}});
-  }
-  void linear(const LinearLayout& linear) {
-    if (linear.input_first) {
-      result.push_back({linear.name + ".weight", {linear.in, linear.out}});
-    } else {
-      result.push_back({linear.name + ".weight", {linear.out, linear.in}});
-    }
-    if (linear.bias) result.push_back({linear.name + ".bias", {linear.out}});
-  }
-};
-
-}  // namespace
-
 std::vector<TensorSpec> DecoderLayout::tensors() const {
-  Specs specs;
+  TensorList specs;
   specs.table(embeddings, vocab_size, border_size);
   specs.table(positions, position_rows, hidden_size);
   if (project_in) specs.linear(*project_in);
@@ -43,17 +17,11 @@ std::vector<TensorSpec> DecoderLayout::tensors() const {
   if (final_norm) specs.norm(*final_norm, hidden_size);
   if (project_out) specs.linear(*project_out);
   specs.table(head, vocab_size, border_size);
-  return std::move(specs.result);
+  return specs.take();
 }
 
 double DecoderLayout::weights() const {
-  double count = 0;
-  for (const TensorSpec& spec : tensors()) {
-    double size = 1;
-    for (const int64_t extent : spec.shape) size *= static_cast<double>(extent);
-    count += size;
-  }
-  return count;
+  return weight_count(tensors());
 }
 
 }  // namespace kindred::lm

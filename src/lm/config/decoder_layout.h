@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "lm/config/fields.h"
+#include "lm/config/layers.h"
 
 namespace kindred::lm {
 
@@ -22,20 +22,6 @@ struct RopeLayout {
   double factor = 1;
   double low_frequency_factor = 1, high_frequency_factor = 4;  ///< llama3
   int64_t original_context = 0;                                ///< dynamic and llama3
-};
-
-/// A linear layer's weights: `name`.weight and, with `bias`, `name`.bias.
-struct LinearLayout {
-  std::string name;
-  int64_t in = 0, out = 0;
-  bool bias = true;
-  bool input_first = false;  ///< the weight is [in, out], as GPT-2 stores it, not [out, in]
-};
-
-/// A norm's weights: `name`.weight and, with `bias`, `name`.bias; an empty name: neither, weight 1.
-struct NormLayout {
-  std::string name;
-  bool bias = true;
 };
 
 /// One block. The outputs of `qkv` lie side by side: queries, keys, values; those of `up` too: of a

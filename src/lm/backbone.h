@@ -1,0 +1,79 @@
+#pragma once
+// What language models of all shapes share: packed sequences, how they are loaded, vocabulary
+// embeddings, and their linear layers by Hugging Face name. Legend: T packed tokens of S sequences,
+// D hidden size, V vocabulary.
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/json.h"
+#include "lm/linear.h"
+
+namespace kindred::lm {
+
+/// Sequences one after another. Positions start at 0 in each sequence.
+struct Packed {
+  torch::Tensor embeddings;      ///< [T, D], any float type
+  std::vector<int64_t> offsets;  ///< [S + 1], offsets[0] = 0, offsets[S] = T
+
+  int64_t sequences() const { return static_cast<int64_t>(offsets.size()) - 1; }
+  int64_t tokens() const { return offsets.back(); }
+};
+
+/// How a backbone is loaded.
+struct LoadOptions {
+  /// Of matrix products: fp32, bf16, or auto (bf16 where the processor multiplies it). Frozen
+  /// weights are stored in it; trainable ones stay fp32 and are rounded where they are multiplied.
+  std::string precision = "fp32";
+  bool trainable = false;  ///< weights take gradients
+  torch::Device device = torch::kCPU;
+};
+
+/// A language model. Parameter names are Hugging Face's.
+class Backbone : public torch::nn::Module {
+ public:
+  virtual std::string kind() const = 0;  ///< model_type of config.json
+  virtual int64_t hidden_size() const = 0;
+  virtual int64_t vocab_size() const = 0;
+  virtual int64_t context() const = 0;  ///< longest sequence it can read
+  /// Standard deviation of the vocabulary embeddings: the scale new tables start at.
+  virtual double embedding_std() const = 0;
+
+  /// Vocabulary embeddings of ids [T] int64 -> [T, D].
+  virtual torch::Tensor embed(const torch::Tensor& ids) = 0;
+
+  /// Where the weights are.
+  virtual torch::Device device() const = 0;
+
+  /// config.json, as it would be written back.
+  virtual Json config() const = 0;
+
+  /// Every linear layer, in the order they were made.
+  const std::vector<std::shared_ptr<Linear>>& linears() const { return linears_; }
+
+ private:
+  friend class LayerLoader;
+  std::vector<std::shared_ptr<Linear>> linears_;
+};
+
+/// Writes config.json and model.safetensors (`dtype` fp32, fp16 or bf16) as `transformers` reads
+/// them.
+void save_backbone(const Backbone& model, const std::filesystem::path& folder,
+                   const std::string& dtype = "fp32");
+
+/// Throws `internal` where offsets and embeddings do not fit, `bad_data` for a sequence longer than
+/// `context`. `width` is that of the embeddings.
+void check_packed(const Packed& input, int64_t width, int64_t context);
+/// Throws `bad_data` where `tokens` of sequence number `sequence` are more than `context`.
+void check_length(size_t sequence, int64_t tokens, int64_t context);
+
+/// Positions of packed tokens whose sequences begin at `starts` (empty: 0), [T] int64.
+torch::Tensor positions_of(const std::vector<int64_t>& offsets,
+                           const std::vector<int64_t>& starts = {});
+
+}  // namespace kindred::lm
