@@ -21,7 +21,28 @@ struct Typed {
   lm::CommandOptions options;
   fs::path text_file;
   std::vector<std::string> texts;
-  bool no_specials = false;
+  fs::path answers_file;
+  bool no_specials = false, stream = false;
+};
+
+/// Prints a text that grows, without what was printed before. What still changes at its end (half a
+/// character) waits.
+class Stream {
+ public:
+  void print(const std::string& text) {
+    size_t end = text.size();
+    while (end > 0 && end + 3 > text.size() && text.ends_with("\xEF\xBF\xBD") && end >= 3) end -= 3;
+    if (end <= printed_) return;
+    std::cout << text.substr(printed_, end - printed_) << std::flush;
+    printed_ = end;
+  }
+  void end(const std::string& text) {
+    std::cout << text.substr(std::min(printed_, text.size())) << std::endl;
+    printed_ = 0;
+  }
+
+ private:
+  size_t printed_ = 0;
 };
 
 /// Asks `answer` about the texts; one JSON object a line with --json, plain text otherwise.
@@ -30,6 +51,10 @@ void answer_texts(Typed& typed, const Program& program, Answer answer, const std
   typed.options.specials = !typed.no_specials;
   typed.options.stop = program.stop;
   if (!program.device.empty()) typed.options.device = program.device;
+  if (!typed.answers_file.empty()) typed.options.answers = lm::read_text_lines(typed.answers_file);
+  Stream stream;
+  const bool streams = typed.stream && !program.json;
+  if (streams) typed.options.on_text = [&](const std::string& text) { stream.print(text); };
   std::vector<std::string> texts = typed.texts;
   if (!typed.text_file.empty()) {
     const auto read = lm::read_text_lines(typed.text_file);
@@ -39,13 +64,51 @@ void answer_texts(Typed& typed, const Program& program, Answer answer, const std
     throw Error(Exit::usage, "kindred lm",
                 "got no text, expected --text-file or texts on the command line");
   answer(typed.options, texts, [&](const Json& json) {
-    if (program.json || !json.contains(shown)) {
+    if (streams) {
+      stream.end(json.at(shown).get<std::string>());
+    } else if (program.json || !json.contains(shown)) {
       std::cout << json.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
     } else {
       const Json& value = json.at(shown);
       std::cout << (value.is_string() ? value.get<std::string>() : value.dump()) << '\n';
     }
   });
+}
+
+void add_generation(CLI::App& command, Typed& typed) {
+  lm::GenerateOptions& how = typed.options.generate;
+  command.add_option("--max-new-tokens", how.max_new_tokens, "most tokens to write")
+      ->check(CLI::Range(1, 1000000));
+  command.add_option("--min-new-tokens", how.min_new_tokens, "no end before so many")
+      ->check(CLI::Range(0, 1000000));
+  auto* temperature = command
+                          .add_option("--temperature", how.choice.temperature,
+                                      "draw tokens at this temperature (default 0: the likeliest)")
+                          ->check(CLI::Range(0.0, 100.0));
+  command.add_option("--top-k", how.choice.top_k, "draw among the k likeliest")
+      ->check(CLI::Range(1, 1 << 30))
+      ->needs(temperature);
+  command.add_option("--top-p", how.choice.top_p, "draw among the likeliest of this probability")
+      ->check(CLI::Range(0.0, 1.0))
+      ->needs(temperature);
+  command.add_option("--seed", how.seed, "of drawing")->needs(temperature);
+  command.add_option("--beams", how.beams, "beam search of this width")
+      ->check(CLI::Range(1, 1000))
+      ->excludes(temperature);
+  command
+      .add_option("--length-penalty", how.length_penalty,
+                  "beams compare log-probability / length^penalty")
+      ->check(CLI::Range(-100.0, 100.0));
+  command
+      .add_option("--repetition-penalty", how.choice.repetition_penalty,
+                  "above 1: tokens that came before lose")
+      ->check(CLI::Range(0.01, 100.0));
+  command.add_option("--stop", how.stop_strings, "end before this text (repeatable)")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command.add_option("--answers", typed.answers_file,
+                     "write one of these only: file with one JSON string a line");
+  command.add_flag("--stream", typed.stream, "print each text while it is written");
 }
 
 void add_answering(CLI::App& lm, Program& program, const char* name, const char* summary,
@@ -61,9 +124,7 @@ void add_answering(CLI::App& lm, Program& program, const char* name, const char*
       ->check(CLI::IsMember({"auto", "fp32", "bf16"}));
   command->add_flag("--no-specials", typed->no_specials,
                     "no default specials, none parsed in texts");
-  if (std::string(name) == "generate")
-    command->add_option("--max-new-tokens", typed->options.max_new_tokens, "most tokens to write")
-        ->check(CLI::Range(1, 1000000));
+  if (std::string(name) == "generate") add_generation(*command, *typed);
   command->callback(
       [typed, &program, work] { answer_texts(*typed, program, work.first, work.second); });
 }
@@ -140,7 +201,7 @@ void add_lm(CLI::App& app, Program& program) {
   lm->fallthrough();
   add_answering(*lm, program, "tokenize", "token ids of texts", {lm::tokenize_texts, "tokens"});
   add_answering(*lm, program, "score", "log-probabilities of texts", {lm::score_texts, "loss"});
-  add_answering(*lm, program, "generate", "greedy continuations of texts",
+  add_answering(*lm, program, "generate", "continuations of texts, greedy unless asked otherwise",
                 {lm::generate_texts, "text"});
   add_pretrain(*lm, program);
 }

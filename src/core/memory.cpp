@@ -1,5 +1,8 @@
 #include "core/memory.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -85,6 +88,19 @@ void require_memory(uint64_t bytes, const std::string& where, const std::string&
   throw Error(Exit::config, where,
               cat(what, " would take ", memory_text(bytes), ", but ", memory_text(available),
                   " are available; ", advice));
+}
+
+void release_pages(std::string_view bytes) {
+#ifdef MADV_PAGEOUT
+  static const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<uintptr_t>(bytes.data());
+  const uintptr_t first = (begin + page - 1) / page * page;
+  const uintptr_t last = (begin + bytes.size()) / page * page;
+  // Advice only: a system that does not take it keeps the pages.
+  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_PAGEOUT);
+#else
+  (void)bytes;
+#endif
 }
 
 }  // namespace kindred

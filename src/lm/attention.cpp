@@ -64,6 +64,17 @@ kernels::AttentionHead<E> head_of(const E* qkv, const Widths& w, const Attention
           static_cast<uint64_t>(shape.heads)};
 }
 
+// Where each sequence's tokens that take a gradient begin among all of them.
+std::vector<int64_t> begins_of(const AttentionShape& shape) {
+  std::vector<int64_t> begins = shape.offsets;
+  int64_t fixed = 0;
+  for (size_t s = 0; s < shape.fixed.size(); ++s) {
+    begins[s] -= fixed;
+    fixed += shape.fixed[s];
+  }
+  return begins;
+}
+
 // Makes room for `n` more rows, twice what is held so that appending stays linear.
 void append(torch::Tensor& rows, int64_t length, const torch::Tensor& more) {
   const int64_t n = more.size(0);
@@ -171,7 +182,8 @@ torch::Tensor attention_backward(const torch::Tensor& qkv, const AttentionShape&
                                  const torch::Tensor& out, const torch::Tensor& log_sums,
                                  const torch::Tensor& d_out) {
   const Widths w(qkv.size(1), shape);
-  auto d_qkv = torch::empty_like(qkv);
+  auto d_qkv = torch::empty({d_out.size(0), qkv.size(1)}, qkv.options());
+  const std::vector<int64_t> begins = begins_of(shape);
   with_element(qkv.scalar_type(), [&](auto type) {
     const auto *from = data_of(qkv, type), *mixed = data_of(out, type);
     const auto* given = data_of(d_out, type);
@@ -179,12 +191,13 @@ torch::Tensor attention_backward(const torch::Tensor& qkv, const AttentionShape&
     const float* sums = log_sums.data_ptr<float>();
     // A task is a head of keys with all heads of queries that read it: one writer for its gradient.
     for_heads(shape, shape.key_heads, [&](size_t s, int64_t key_head) {
-      const int64_t begin = shape.offsets[s], head = key_head * w.group;
+      const int64_t begin = begins[s], head = key_head * w.group;
       const int64_t narrow = begin * w.queries + head * w.head;
       auto* row = to + begin * w.row;
       auto* keys = row + w.queries + key_head * w.head;
       auto task = head_of(from, w, shape, s, head);
       task.group = w.group;
+      task.first = shape.fixed.empty() ? 0 : shape.fixed[s];
       kernels::attention_backward(
           task, kernels::AttentionGradient<decltype(type)>{
                     mixed + narrow, given + narrow, w.queries, sums + begin * shape.heads + head,
@@ -231,6 +244,92 @@ torch::Tensor attention_cached(const torch::Tensor& qkv, const AttentionShape& s
     });
   });
   return out;
+}
+
+namespace {
+
+// Sequences `first` .. `last` - 1 are behind the same prefix.
+struct Group {
+  size_t first, last;
+};
+
+std::vector<Group> groups_of(std::span<const KeysValues* const> prefixes) {
+  std::vector<Group> groups;
+  for (size_t s = 0; s < prefixes.size(); ++s) {
+    if (s == 0 || prefixes[s] != prefixes[s - 1]) groups.push_back({s, s});
+    groups.back().last = s + 1;
+  }
+  return groups;
+}
+
+// What the prefixes alone give to the queries behind them; `log_sums` as attention_forward.
+torch::Tensor attend_prefixes(const torch::Tensor& qkv, const AttentionShape& shape,
+                              std::span<const KeysValues* const> prefixes,
+                              torch::Tensor& log_sums) {
+  const Widths w(qkv.size(1), shape);
+  const std::vector<Group> groups = groups_of(prefixes);
+  AttentionShape grouped = shape;
+  grouped.offsets = {0};
+  for (const Group& group : groups) grouped.offsets.push_back(shape.offsets[group.last]);
+  auto out = torch::empty({qkv.size(0), w.queries}, qkv.options());
+  with_element(qkv.scalar_type(), [&](auto type) {
+    const auto* from = data_of(qkv, type);
+    auto* to = data_of(out, type);
+    float* sums = log_sums.data_ptr<float>();
+    for_heads(grouped, shape.heads, [&](size_t g, int64_t head) {
+      const KeysValues& prefix = *prefixes[groups[g].first];
+      const int64_t begin = grouped.offsets[g], key_offset = head / w.group * w.head;
+      auto task = head_of(from, w, grouped, g, head);
+      task.k = data_of(prefix.keys, type) + key_offset;
+      task.v = data_of(prefix.values, type) + key_offset;
+      task.kv_stride = w.keys;
+      task.keys = prefix.length;
+      task.causal = false;
+      kernels::attention_forward(task, to + begin * w.queries + head * w.head, w.queries,
+                                 sums + begin * shape.heads + head, shape.heads);
+    });
+  });
+  return out;
+}
+
+// The same by ATen, one sequence after another.
+torch::Tensor attend_behind_plain(const torch::Tensor& qkv, const AttentionShape& shape,
+                                  std::span<const KeysValues* const> prefixes) {
+  const Widths w(qkv.size(1), shape);
+  std::vector<torch::Tensor> outputs;
+  for (size_t s = 0; s < prefixes.size(); ++s) {
+    const KeysValues& prefix = *prefixes[s];
+    const auto rows = qkv.narrow(0, shape.offsets[s], shape.offsets[s + 1] - shape.offsets[s]);
+    KeysValues all{
+        torch::cat({prefix.keys.narrow(0, 0, prefix.length), rows.narrow(1, w.queries, w.keys)}),
+        torch::cat({prefix.values.narrow(0, 0, prefix.length),
+                    rows.narrow(1, w.queries + w.keys, w.keys)}),
+        prefix.length + rows.size(0)};
+    outputs.push_back(attend_plain(rows.narrow(1, 0, w.queries), all, w, shape.scale));
+  }
+  return torch::cat(outputs);
+}
+
+}  // namespace
+
+torch::Tensor attention_behind(const torch::Tensor& qkv, const AttentionShape& shape,
+                               std::span<const KeysValues* const> prefixes) {
+  if (!qkv.device().is_cpu()) return attend_behind_plain(qkv, shape, prefixes);
+  const Widths w(qkv.size(1), shape);
+  const auto floats = torch::dtype(torch::kFloat);
+  auto before_sums = torch::empty({qkv.size(0), shape.heads}, floats);
+  auto own_sums = torch::empty({qkv.size(0), shape.heads}, floats);
+  auto own = torch::empty({qkv.size(0), w.queries}, qkv.options());
+  const auto before = attend_prefixes(qkv, shape, prefixes, before_sums);
+  attention_forward(qkv, shape, own, own_sums);
+  // Two softmaxes over parts of the keys, weighed by their sums, are the softmax over all.
+  const auto by_head = [&](const torch::Tensor& x) {
+    return x.view({x.size(0), shape.heads, w.head}).to(torch::kFloat);
+  };
+  const auto share = torch::sigmoid(before_sums - own_sums).unsqueeze(2);
+  return torch::lerp(by_head(own), by_head(before), share)
+      .view({qkv.size(0), w.queries})
+      .to(qkv.scalar_type());
 }
 
 torch::Tensor dropped(const torch::Tensor& x, const Dropout& dropout) {

@@ -19,6 +19,9 @@ struct AttentionShape {
   int64_t key_heads = 1;         ///< K
   double scale = 1;              ///< scores are multiplied by it
   Dropout dropout = {};          ///< of the probabilities
+  /// [S] leading tokens of each sequence that take no gradient; empty: none. Only
+  /// attention_backward reads it.
+  std::vector<int64_t> fixed = {};
 
   /// d, given the width of qkv.
   int64_t head_dim(int64_t width) const { return width / (heads + 2 * key_heads); }
@@ -40,7 +43,8 @@ torch::Tensor dropped(const torch::Tensor& x, const Dropout& dropout);
 /// Forward without a graph: out [T, H d]; log_sums [T, H] float when defined.
 void attention_forward(const torch::Tensor& qkv, const AttentionShape& shape, torch::Tensor& out,
                        const torch::Tensor& log_sums);
-/// The gradient of qkv [T, W] from what the forward pass left.
+/// The gradient of qkv [T, W] from what the forward pass left. With `shape.fixed`, `out`,
+/// `log_sums`, `d_out` and the result have rows for the other tokens only, `qkv` for all.
 torch::Tensor attention_backward(const torch::Tensor& qkv, const AttentionShape& shape,
                                  const torch::Tensor& out, const torch::Tensor& log_sums,
                                  const torch::Tensor& d_out);
@@ -50,6 +54,12 @@ struct KeysValues {
   torch::Tensor keys, values;
   int64_t length = 0;
 };
+/// New tokens of several sequences (qkv [T, W], one part of `shape.offsets` each), each behind keys
+/// and values that stay as they are: [T, H d]. Sequences side by side that are behind the same ones
+/// read them together. No gradients.
+torch::Tensor attention_behind(const torch::Tensor& qkv, const AttentionShape& shape,
+                               std::span<const KeysValues* const> prefixes);
+
 /// New tokens of several sequences (qkv [T, W], one part of `shape.offsets` each) after the cached
 /// ones: appends their keys and values, growing the caches, and returns [T, H d]. No gradients.
 torch::Tensor attention_cached(const torch::Tensor& qkv, const AttentionShape& shape,

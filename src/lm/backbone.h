@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/json.h"
@@ -16,10 +18,15 @@
 
 namespace kindred::lm {
 
+class Adapter;
+
 /// Sequences one after another. Positions start at 0 in each sequence.
 struct Packed {
   torch::Tensor embeddings;      ///< [T, D], any float type
   std::vector<int64_t> offsets;  ///< [S + 1], offsets[0] = 0, offsets[S] = T
+  /// [S] how many leading tokens of each sequence nothing trainable feeds: their embeddings get no
+  /// gradient, and none is computed. Empty: 0.
+  std::vector<int64_t> fixed = {};
 
   int64_t sequences() const { return static_cast<int64_t>(offsets.size()) - 1; }
   int64_t tokens() const { return offsets.back(); }
@@ -56,9 +63,40 @@ class Backbone : public torch::nn::Module {
   /// Every linear layer, in the order they were made.
   const std::vector<std::shared_ptr<Linear>>& linears() const { return linears_; }
 
+  /// Puts adapters made for this model into use instead of those before; what they add adds up.
+  /// None: the model as loaded. Throws `config` where two have values of their own for one tensor.
+  void use(std::vector<std::shared_ptr<Adapter>> adapters);
+  const std::vector<std::shared_ptr<Adapter>>& adapters() const { return adapters_; }
+  /// Adds what the adapters in use add to the weights themselves, which then serve alone (as
+  /// exactly as their type allows).
+  void merge();
+  /// Takes them out again: the weights are bit for bit what they were.
+  void unmerge();
+
+  /// Word tables and heads, which stand outside the blocks.
+  virtual std::set<std::string> tables() const { return {}; }
+  /// The table that is the head too; empty: none.
+  virtual std::string tied_table() const { return {}; }
+
+  /// Whether passes with gradients keep the inputs of blocks only and compute the rest again on the
+  /// way back: much less memory for a third more time. A model that is trained whole does not.
+  void set_checkpointing(bool on) { checkpoints_ = on; }
+
+ protected:
+  bool checkpoints() const { return checkpoints_; }
+  /// Whether an adapter in use drops elements in training.
+  bool adapters_drop() const;
+  /// Whether an adapter in use has values of its own for tensors inside the blocks.
+  bool replaced_inside() const { return replaced_inside_; }
+
  private:
   friend class LayerLoader;
+  void add_all();
+
   std::vector<std::shared_ptr<Linear>> linears_;
+  std::vector<std::shared_ptr<Adapter>> adapters_;
+  std::vector<std::pair<torch::Tensor, torch::Tensor>> originals_;  // of merged weights
+  bool replaced_inside_ = false, checkpoints_ = false;
 };
 
 /// Writes config.json and model.safetensors (`dtype` fp32, fp16 or bf16) as `transformers` reads

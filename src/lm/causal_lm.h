@@ -34,15 +34,26 @@ class CausalLM : public Backbone {
   virtual torch::Tensor hidden(const Packed& input, const torch::Tensor& rows = {}) = 0;
   /// Rows of hidden states [R, D] -> [R, V] float.
   virtual torch::Tensor logits(const torch::Tensor& hidden) = 0;
+  /// Log-probabilities of targets [R] given hidden rows [R, D] -> [R] float, never holding [R, V]
+  /// at once. No gradients.
+  virtual torch::Tensor log_probabilities(const torch::Tensor& hidden,
+                                          const torch::Tensor& targets) = 0;
   /// Sum of cross-entropies of targets [R] given hidden rows [R, D], never holding [R, V] at once.
   virtual torch::Tensor cross_entropy_sum(const torch::Tensor& hidden,
                                           const torch::Tensor& targets) = 0;
 
   /// An empty cache, for one sequence.
   virtual std::unique_ptr<Cache> make_cache() = 0;
-  /// The next tokens of several sequences, one cache each -> their hidden states [T, D]; the caches
-  /// then hold these tokens too. No gradients. Throws `bad_data` beyond context().
-  virtual torch::Tensor hidden_next(const Packed& next, std::span<Cache* const> caches) = 0;
+  /// The next tokens of several sequences, one cache each -> their hidden states [T, D], or [R, D]
+  /// of `rows`; the caches then hold these tokens too. No gradients. Throws `bad_data` beyond
+  /// context().
+  virtual torch::Tensor hidden_next(const Packed& next, std::span<Cache* const> caches,
+                                    const torch::Tensor& rows = {}) = 0;
+  /// Tokens of several sequences, each behind what a cache holds and keeps unchanged -> their
+  /// hidden states [T, D]. Sequences side by side behind the same cache share its reading, so that
+  /// many continuations of one prompt cost little more than their own tokens. No gradients. Throws
+  /// `bad_data` beyond context().
+  virtual torch::Tensor hidden_behind(const Packed& next, std::span<const Cache* const> caches) = 0;
   /// The same for one sequence: embeddings [L, D] -> [L, D].
   torch::Tensor hidden_next(const torch::Tensor& embeddings, Cache& cache) {
     Cache* one[] = {&cache};

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/strings.h"
+#include "lm/adapter.h"
 #include "lm/generate.h"
 #include "text/tokenizer.h"
 
@@ -34,15 +35,11 @@ struct Loaded {
   std::shared_ptr<text::Tokenizer> tokenizer;
 
   explicit Loaded(const CommandOptions& options) {
-    if (!options.adapter.empty()) {
-      throw Error(
-          Exit::config, "--adapter",
-          "got a folder, but adapters are not supported here; merge it into the model first");
-    }
     LoadOptions load;
     load.precision = options.precision;
     load.device = options.device;
     model = load_causal_lm(options.model, load);
+    if (!options.adapter.empty()) model->use({Adapter::load(*model, options.adapter)});
     tokenizer = text::Tokenizer::load(options.model);
   }
 
@@ -92,24 +89,6 @@ std::vector<Tokens> encode_all(const CommandOptions& options, const Loaded& load
   return all;
 }
 
-// Log-probabilities of the tokens after each row, rows by rows so that no [R, V] exists for many.
-std::vector<float> log_probabilities(CausalLM& model, const torch::Tensor& hidden,
-                                     const Tokens& targets) {
-  constexpr int64_t kRows = 64;
-  std::vector<float> result;
-  for (int64_t begin = 0; begin < hidden.size(0); begin += kRows) {
-    const int64_t n = std::min(kRows, hidden.size(0) - begin);
-    const auto scores = torch::log_softmax(model.logits(hidden.narrow(0, begin, n)), 1);
-    const auto target =
-        torch::tensor(at::ArrayRef<int64_t>(targets.data() + begin, static_cast<size_t>(n)),
-                      torch::kInt64)
-            .to(scores.device());
-    const auto chosen = scores.gather(1, target.unsqueeze(1)).to(torch::kCPU).contiguous();
-    result.insert(result.end(), chosen.const_data_ptr<float>(), chosen.const_data_ptr<float>() + n);
-  }
-  return result;
-}
-
 Json score_json(const Tokens& tokens, std::span<const float> logprobs) {
   Json answer = {{"tokens", tokens}, {"logprobs", Json::array()}, {"loss", nullptr}};
   if (tokens.empty()) return answer;
@@ -141,7 +120,9 @@ void score_group(const Loaded& loaded, std::span<const Tokens> texts, const Emit
     const auto x = loaded.model->embed(torch::tensor(ids, torch::kInt64).to(device));
     const auto hidden =
         loaded.model->hidden({x, offsets}, torch::tensor(rows, torch::kInt64).to(device));
-    logprobs = log_probabilities(*loaded.model, hidden, targets);
+    const auto found = loaded.model->log_probabilities(
+        hidden, torch::tensor(targets, torch::kInt64).to(hidden.device()));
+    logprobs.assign(found.const_data_ptr<float>(), found.const_data_ptr<float>() + found.numel());
   }
   size_t at = 0;
   for (const Tokens& text : texts) {
@@ -160,6 +141,36 @@ Tokens prompt_of(const Loaded& loaded, Tokens tokens, size_t index) {
         index, "got a text without tokens, and the model names no bos_token_id to begin with");
   }
   return {config["bos_token_id"].get<int64_t>()};
+}
+
+std::string decoded(const Loaded& loaded, const Tokens& tokens) {
+  return loaded.tokenizer->decode(std::vector<int32_t>(tokens.begin(), tokens.end()));
+}
+
+// The text of new tokens: without an end token, and up to a stop string.
+std::string shown_text(const Loaded& loaded, const GenerateOptions& how, Tokens tokens) {
+  const auto& ends = how.end_tokens;
+  if (!tokens.empty() && std::ranges::find(ends, tokens.back()) != ends.end()) tokens.pop_back();
+  std::string text = decoded(loaded, tokens);
+  for (const std::string& stop : how.stop_strings) text = text.substr(0, text.find(stop));
+  return text;
+}
+
+GenerateOptions generate_options(const CommandOptions& options, const Loaded& loaded) {
+  GenerateOptions how = options.generate;
+  how.end_tokens = read_end_tokens(options.model);
+  how.stop = options.stop;
+  how.decode = [&loaded](const Tokens& tokens) { return decoded(loaded, tokens); };
+  if (!options.answers.empty()) {
+    std::vector<Tokens> answers;
+    for (const std::string& answer : options.answers) {
+      // An answer stands in the middle of a text: no specials around it.
+      const auto ids = loaded.tokenizer->encode(answer, {false, false});
+      answers.emplace_back(ids.begin(), ids.end());
+    }
+    how.answers = std::make_shared<PrefixTree>(answers);
+  }
+  return how;
 }
 
 }  // namespace
@@ -214,18 +225,25 @@ void generate_texts(const CommandOptions& options, const std::vector<std::string
   for (size_t i = 0; i < prompts.size(); ++i) {
     prompts[i] = prompt_of(loaded, std::move(prompts[i]), i);
   }
-  const GenerateOptions how{options.max_new_tokens, read_end_tokens(options.model), options.stop};
+  GenerateOptions how = generate_options(options, loaded);
+  const auto answer = [&](const Tokens& tokens) {
+    emit({{"tokens", tokens}, {"text", shown_text(loaded, how, tokens)}});
+  };
+  if (options.on_text) {
+    for (const Tokens& prompt : prompts) {
+      Tokens written;
+      how.on_token = [&](size_t, int64_t token) {
+        written.push_back(token);
+        options.on_text(shown_text(loaded, how, written));
+      };
+      answer(generate(*loaded.model, {prompt}, how)[0]);
+    }
+    return;
+  }
   in_groups(options, prompts, [&](size_t first, size_t last) {
     const std::vector<Tokens> group(prompts.begin() + static_cast<std::ptrdiff_t>(first),
                                     prompts.begin() + static_cast<std::ptrdiff_t>(last));
-    for (const Tokens& tokens : generate(*loaded.model, group, how)) {
-      std::vector<int32_t> shown(tokens.begin(), tokens.end());
-      if (!shown.empty() &&
-          std::ranges::find(how.end_tokens, tokens.back()) != how.end_tokens.end()) {
-        shown.pop_back();
-      }
-      emit({{"tokens", tokens}, {"text", loaded.tokenizer->decode(shown)}});
-    }
+    for (const Tokens& tokens : generate(*loaded.model, group, how)) answer(tokens);
   });
 }
 

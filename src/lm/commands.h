@@ -10,17 +10,20 @@
 #include <vector>
 
 #include "core/json.h"
-#include "lm/causal_lm.h"
+#include "lm/generate.h"
 
 namespace kindred::lm {
 
 /// Options shared by the commands.
 struct CommandOptions {
-  std::filesystem::path model;     ///< a Hugging Face folder
-  std::string adapter;             ///< a PEFT folder; refused while no model takes one
-  std::string precision = "fp32";  ///< auto, fp32, bf16; whatever the stored type
-  bool specials = true;            ///< add default specials and parse special strings in texts
-  int64_t max_new_tokens = 32;     ///< of `generate`
+  std::filesystem::path model;       ///< a Hugging Face folder
+  std::string adapter;               ///< a PEFT folder on it; empty: none
+  std::string precision = "fp32";    ///< auto, fp32, bf16; whatever the stored type
+  bool specials = true;              ///< add default specials and parse special strings in texts
+  GenerateOptions generate;          ///< of `generate`; end tokens are the folder's
+  std::vector<std::string> answers;  ///< of `generate`: nothing else is written; empty: anything
+  /// Of `generate`: receives each text as far as it is written; sequences then come one at a time.
+  std::function<void(const std::string&)> on_text;
   torch::Device device = torch::kCPU;
   std::stop_token stop;
 };
@@ -43,9 +46,9 @@ void tokenize_texts(const CommandOptions& options, const std::vector<std::string
 void score_texts(const CommandOptions& options, const std::vector<std::string>& texts,
                  const Emit& emit);
 
-/// {"tokens": [new ids], "text": "..."}: greedy; the end token is in `tokens` and not in `text`. A
-/// text without tokens starts from the model's beginning token, where it has one. Throws as
-/// score_texts.
+/// {"tokens": [new ids], "text": "..."}: greedy unless asked otherwise; the end token is in
+/// `tokens` and not in `text`, which also ends before a stop string. A text without tokens starts
+/// from the model's beginning token, where it has one. Throws as score_texts.
 void generate_texts(const CommandOptions& options, const std::vector<std::string>& texts,
                     const Emit& emit);
 

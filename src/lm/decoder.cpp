@@ -11,10 +11,8 @@
 #include "model/threads.h"
 
 namespace kindred::lm {
-namespace {
-
 // Keys and values of each layer.
-struct DecoderCache : Cache {
+struct Decoder::DecoderCache : Cache {
   std::vector<KeysValues> layers;
 
   int64_t length() const override { return layers.empty() ? 0 : layers[0].length; }
@@ -28,8 +26,6 @@ struct DecoderCache : Cache {
     return copy;
   }
 };
-
-}  // namespace
 
 Decoder::Decoder(DecoderPlan plan, Weights weights, const LoadOptions& options)
     : layout_(std::move(plan.layout)), config_(std::move(plan.config)) {
@@ -71,10 +67,14 @@ void Decoder::prepare_frozen() {
   stack->epsilon = layout_.epsilon;
   stack->compute = compute_;
   for (const Block& block : blocks_) {
-    stack->blocks.push_back({block.norm_1, block.norm_2, block.qkv->frozen(), block.out->frozen(),
-                             block.up->frozen(), block.down->frozen(), block.attention_scale});
+    stack->blocks.push_back({block.norm_1, block.norm_2, block.qkv, block.out, block.up, block.down,
+                             block.attention_scale});
   }
   frozen_ = std::move(stack);
+}
+
+std::set<std::string> Decoder::tables() const {
+  return {layout_.embeddings, layout_.positions, layout_.head};
 }
 
 double Decoder::embedding_std() const {
@@ -111,29 +111,31 @@ PassDropout Decoder::draw_dropout() const {
   dropout.embedding = static_cast<float>(layout_.embedding_dropout);
   dropout.attention = static_cast<float>(layout_.attention_dropout);
   dropout.residual = static_cast<float>(layout_.residual_dropout);
-  if (dropout.embedding + dropout.attention + dropout.residual > 0) {
+  dropout.adapters = adapters_drop();
+  if (dropout.adapters || dropout.embedding + dropout.attention + dropout.residual > 0) {
     dropout.seed = static_cast<uint64_t>(
         torch::randint(std::numeric_limits<int64_t>::max(), {1}, torch::kInt64).item<int64_t>());
   }
   return dropout;
 }
 
-torch::Tensor Decoder::feed_forward(const Block& block, const torch::Tensor& x) const {
-  const auto inner = block.up->forward(x, compute_);
+torch::Tensor Decoder::feed_forward(const Block& block, const torch::Tensor& x,
+                                    const PassDropout& dropout) const {
+  const auto inner = block.up->forward(x, compute_, dropout);
   const auto activated = layout_.gated ? activate_gated(layout_.activation, inner)
                                        : activate(layout_.activation, inner);
-  return block.down->forward(activated, compute_).to(torch::kFloat);
+  return block.down->forward(activated, compute_, dropout).to(torch::kFloat);
 }
 
 torch::Tensor Decoder::block_forward(size_t layer, const torch::Tensor& x, const Attend& attend,
                                      const PassDropout& dropout) const {
   const Block& block = blocks_[layer];
   const bool first = layout_.norm_first;
-  const auto qkv = block.qkv->forward(first ? norm(x, block.norm_1) : x, compute_);
-  const auto out = block.out->forward(attend(qkv, layer), compute_).to(torch::kFloat);
+  const auto qkv = block.qkv->forward(first ? norm(x, block.norm_1) : x, compute_, dropout);
+  const auto out = block.out->forward(attend(qkv, layer), compute_, dropout).to(torch::kFloat);
   auto middle = x + dropped(out, dropout.after_attention(layer));
   if (!first) middle = norm(middle, block.norm_1);
-  const auto added = feed_forward(block, first ? norm(middle, block.norm_2) : middle);
+  const auto added = feed_forward(block, first ? norm(middle, block.norm_2) : middle, dropout);
   const auto end = middle + dropped(added, dropout.after_feed_forward(layer));
   return first ? end : norm(end, block.norm_2);
 }
@@ -141,8 +143,8 @@ torch::Tensor Decoder::block_forward(size_t layer, const torch::Tensor& x, const
 Decoder::Attend Decoder::packed_attend(const std::vector<int64_t>& offsets,
                                        const PassDropout& dropout) const {
   return [this, offsets, dropout](const torch::Tensor& qkv, size_t layer) {
-    const AttentionShape shape{offsets, layout_.heads, layout_.key_heads,
-                               blocks_[layer].attention_scale, dropout.of_attention(layer)};
+    AttentionShape shape = attention_shape(offsets, layer);
+    shape.dropout = dropout.of_attention(layer);
     return attention(rotary_ ? rotary_->turned(qkv, offsets, {}) : qkv, shape);
   };
 }
@@ -152,8 +154,9 @@ torch::Tensor Decoder::hidden(const Packed& input, const torch::Tensor& rows) {
   const PassDropout dropout = draw_dropout();
   auto x = start(input.embeddings, input.offsets);
   // Trainable weights take the ordinary graph, a frozen model its own.
-  if (frozen_ != nullptr) {
-    const auto states = frozen_hidden(frozen_, x, input.offsets, rows, dropout);
+  if (frozen_ != nullptr && !replaced_inside()) {
+    const auto states = frozen_hidden(
+        frozen_, x, {input.offsets, rows, dropout, input.fixed, checkpoints(), {}, nullptr});
     return layout_.project_out ? project_out_->forward(states, compute_).to(torch::kFloat) : states;
   }
   x = dropped(x, dropout.of_embedding());
@@ -179,6 +182,11 @@ torch::Tensor Decoder::logits(const torch::Tensor& hidden) {
   return vocabulary_logits(hidden, head().to(compute_));
 }
 
+torch::Tensor Decoder::log_probabilities(const torch::Tensor& hidden,
+                                         const torch::Tensor& targets) {
+  return vocabulary_log_probabilities(hidden, head().to(compute_), targets);
+}
+
 torch::Tensor Decoder::cross_entropy_sum(const torch::Tensor& hidden,
                                          const torch::Tensor& targets) {
   return vocabulary_loss(hidden, head().to(compute_), targets);
@@ -190,29 +198,69 @@ std::unique_ptr<Cache> Decoder::make_cache() {
   return cache;
 }
 
-torch::Tensor Decoder::hidden_next(const Packed& next, std::span<Cache* const> caches) {
-  const torch::NoGradGuard no_grad;
+// Lengths of the caches, each behind which a sequence of `next` fits.
+std::vector<int64_t> Decoder::lengths_of(const Packed& next,
+                                         std::span<const DecoderCache* const> caches) const {
   check_packed(next, layout_.border_size, layout_.context);
   check(static_cast<int64_t>(caches.size()) == next.sequences(), "one cache for each sequence");
-  std::vector<DecoderCache*> own;
-  std::vector<int64_t> starts;
+  std::vector<int64_t> lengths;
   for (size_t s = 0; s < caches.size(); ++s) {
-    own.push_back(dynamic_cast<DecoderCache*>(caches[s]));
-    check(own.back() != nullptr, "the cache was made by this model");
-    starts.push_back(own.back()->length());
-    check_length(s, starts[s] + next.offsets[s + 1] - next.offsets[s], layout_.context);
+    check(caches[s] != nullptr, "the cache was made by this model");
+    lengths.push_back(caches[s]->length());
+    check_length(s, lengths[s] + next.offsets[s + 1] - next.offsets[s], layout_.context);
   }
-  auto x = start(next.embeddings, next.offsets, starts);
+  return lengths;
+}
+
+torch::Tensor Decoder::hidden_next(const Packed& next, std::span<Cache* const> caches,
+                                   const torch::Tensor& rows) {
+  const torch::NoGradGuard no_grad;
+  std::vector<DecoderCache*> own;
+  for (Cache* cache : caches) own.push_back(dynamic_cast<DecoderCache*>(cache));
+  const auto starts = lengths_of(next, std::vector<const DecoderCache*>(own.begin(), own.end()));
   const Attend attend = [&](const torch::Tensor& qkv, size_t layer) {
     std::vector<KeysValues*> kept;
     for (DecoderCache* cache : own) kept.push_back(&cache->layers[layer]);
-    const AttentionShape shape{next.offsets, layout_.heads, layout_.key_heads,
-                               blocks_[layer].attention_scale};
-    return attention_cached(rotary_ ? rotary_->turned(qkv, next.offsets, starts) : qkv, shape,
-                            kept);
+    return attention_cached(qkv, attention_shape(next.offsets, layer), kept);
   };
-  for (size_t i = 0; i < blocks_.size(); ++i) x = block_forward(i, x, attend);
-  return finish(x);
+  return continued(next, starts, attend, rows);
+}
+
+torch::Tensor Decoder::hidden_behind(const Packed& next, std::span<const Cache* const> caches) {
+  const torch::NoGradGuard no_grad;
+  std::vector<const DecoderCache*> read;
+  for (const Cache* cache : caches) read.push_back(dynamic_cast<const DecoderCache*>(cache));
+  const auto starts = lengths_of(next, read);
+  const Attend attend = [&](const torch::Tensor& qkv, size_t layer) {
+    std::vector<const KeysValues*> kept;
+    for (const DecoderCache* cache : read) kept.push_back(&cache->layers[layer]);
+    return attention_behind(qkv, attention_shape(next.offsets, layer), kept);
+  };
+  return continued(next, starts, attend);
+}
+
+AttentionShape Decoder::attention_shape(const std::vector<int64_t>& offsets, size_t layer) const {
+  AttentionShape shape;
+  shape.offsets = offsets;
+  shape.heads = layout_.heads;
+  shape.key_heads = layout_.key_heads;
+  shape.scale = blocks_[layer].attention_scale;
+  return shape;
+}
+
+torch::Tensor Decoder::continued(const Packed& next, const std::vector<int64_t>& starts,
+                                 const Attend& attend, const torch::Tensor& rows) {
+  auto x = start(next.embeddings, next.offsets, starts);
+  if (frozen_ != nullptr && !replaced_inside()) {
+    const auto states =
+        frozen_hidden(frozen_, x, {next.offsets, rows, {}, {}, false, starts, attend});
+    return layout_.project_out ? project_out_->forward(states, compute_).to(torch::kFloat) : states;
+  }
+  const Attend turned = [&](const torch::Tensor& qkv, size_t layer) {
+    return attend(rotary_ ? rotary_->turned(qkv, next.offsets, starts) : qkv, layer);
+  };
+  for (size_t i = 0; i < blocks_.size(); ++i) x = block_forward(i, x, turned);
+  return finish(rows.defined() ? x.index_select(0, rows) : x);
 }
 
 }  // namespace kindred::lm

@@ -34,14 +34,22 @@ class Decoder : public CausalLM {
   torch::Tensor embed(const torch::Tensor& ids) override;
   torch::Tensor hidden(const Packed& input, const torch::Tensor& rows = {}) override;
   torch::Tensor logits(const torch::Tensor& hidden) override;
+  torch::Tensor log_probabilities(const torch::Tensor& hidden,
+                                  const torch::Tensor& targets) override;
   torch::Tensor cross_entropy_sum(const torch::Tensor& hidden,
                                   const torch::Tensor& targets) override;
 
   using CausalLM::hidden_next;
   std::unique_ptr<Cache> make_cache() override;
-  torch::Tensor hidden_next(const Packed& next, std::span<Cache* const> caches) override;
+  torch::Tensor hidden_next(const Packed& next, std::span<Cache* const> caches,
+                            const torch::Tensor& rows = {}) override;
+  torch::Tensor hidden_behind(const Packed& next, std::span<const Cache* const> caches) override;
 
   Json config() const override { return config_; }
+  std::set<std::string> tables() const override;
+  std::string tied_table() const override {
+    return layout_.head.empty() ? layout_.embeddings : std::string();
+  }
   const DecoderLayout& layout() const { return layout_; }
 
   /// States before the first block, after each but the last, and after the last norm (and
@@ -54,6 +62,7 @@ class Decoder : public CausalLM {
     std::shared_ptr<Linear> qkv, out, up, down;
     double attention_scale = 1;
   };
+  struct DecoderCache;
   /// How one pass mixes tokens: qkv of a layer -> what attention gives.
   using Attend = std::function<torch::Tensor(const torch::Tensor& qkv, size_t layer)>;
 
@@ -66,10 +75,18 @@ class Decoder : public CausalLM {
                       const std::vector<int64_t>& starts = {}) const;
   torch::Tensor finish(const torch::Tensor& x) const;
   torch::Tensor norm(const torch::Tensor& x, const NormWeights& weights) const;
-  torch::Tensor feed_forward(const Block& block, const torch::Tensor& x) const;
+  torch::Tensor feed_forward(const Block& block, const torch::Tensor& x,
+                             const PassDropout& dropout) const;
   /// One block of the ordinary graph.
   torch::Tensor block_forward(size_t layer, const torch::Tensor& x, const Attend& attend,
                               const PassDropout& dropout = {}) const;
+  std::vector<int64_t> lengths_of(const Packed& next,
+                                  std::span<const DecoderCache* const> caches) const;
+  AttentionShape attention_shape(const std::vector<int64_t>& offsets, size_t layer) const;
+  /// States of tokens behind others: `attend` (given turned queries and keys) knows those. No
+  /// gradients.
+  torch::Tensor continued(const Packed& next, const std::vector<int64_t>& starts,
+                          const Attend& attend, const torch::Tensor& rows = {});
   Attend packed_attend(const std::vector<int64_t>& offsets, const PassDropout& dropout) const;
   const torch::Tensor& head() const { return head_.defined() ? head_ : embeddings_; }
 

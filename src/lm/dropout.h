@@ -27,10 +27,16 @@ inline uint64_t mixed(uint64_t x) {
 /// The dropouts of one pass through a decoder; none unless the probabilities are set.
 struct PassDropout {
   uint64_t seed = 0;
-  float embedding = 0;  ///< of the first block's input; row: packed token
-  float attention = 0;  ///< of attention's probabilities; row: packed token * heads + head
-  float residual = 0;   ///< of what a block's halves add to the stream; row: packed token
+  bool adapters = false;  ///< whether adapters drop too, with their own probabilities
+  float embedding = 0;    ///< of the first block's input; row: packed token
+  float attention = 0;    ///< of attention's probabilities; row: packed token * heads + head
+  float residual = 0;     ///< of what a block's halves add to the stream; row: packed token
 
+  /// Of the input of an adapter on one layer; row: packed token.
+  Dropout of_adapter(uint64_t place, double probability) const {
+    constexpr uint64_t kBehindAllLayers = uint64_t{1} << 40;
+    return {mixed(seed + kBehindAllLayers + place), adapters ? static_cast<float>(probability) : 0};
+  }
   Dropout of_embedding() const { return {mixed(seed), embedding}; }
   Dropout of_attention(uint64_t layer) const { return {mixed(seed + 3 * layer + 1), attention}; }
   Dropout after_attention(uint64_t layer) const { return {mixed(seed + 3 * layer + 2), residual}; }

@@ -15,6 +15,11 @@ class FrozenLinear {
  public:
   FrozenLinear(torch::Tensor weight, torch::Tensor bias);
 
+  /// The same weights, to be packed anew.
+  std::shared_ptr<const FrozenLinear> unpacked() const {
+    return std::make_shared<FrozenLinear>(weight_, bias_ ? *bias_ : torch::Tensor());
+  }
+
   /// x [T, in] -> [T, out], in the weight's type; no graph.
   torch::Tensor forward(const torch::Tensor& x) const;
   /// d_y [T, out] -> d_x [T, in] = d_y weight^T.

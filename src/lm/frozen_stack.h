@@ -1,15 +1,16 @@
 #pragma once
-// The blocks of a frozen decoder as one differentiable function of their input: forward and
-// backward written out, with gradients of the embeddings only. Legend: T tokens, D hidden size.
+// The blocks of a frozen decoder as one differentiable function of their input and of the adapters
+// on them: forward and backward written out. Legend: T tokens, D hidden size, R rows asked for.
 
 #include <torch/torch.h>
 
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "lm/attention.h"
 #include "lm/config/fields.h"
-#include "lm/frozen_linear.h"
+#include "lm/linear.h"
 #include "lm/norm.h"
 #include "lm/rotary.h"
 
@@ -18,7 +19,7 @@ namespace kindred::lm {
 /// One block, prepared.
 struct FrozenBlock {
   NormWeights norm_1, norm_2;
-  std::shared_ptr<const FrozenLinear> qkv, out, up, down;
+  std::shared_ptr<const Linear> qkv, out, up, down;  ///< frozen
   double attention_scale;
 };
 
@@ -35,12 +36,26 @@ struct FrozenStack {
   torch::ScalarType compute = torch::kFloat;  ///< of products and saved activations
 };
 
+/// What one pass reads beside its input.
+struct FrozenPass {
+  std::vector<int64_t> offsets;  ///< [S + 1] ends of the packed sequences
+  torch::Tensor rows;            ///< [R] int64: only these tokens are asked for; undefined: all
+  PassDropout dropout;
+  /// [S] how many leading tokens of each sequence nothing trainable feeds: their gradient is not
+  /// computed (that of the input is zero there). Empty: none.
+  std::vector<int64_t> fixed;
+  /// Keeps a block's input only and computes the rest again on the way back: memory for time.
+  bool checkpoint = false;
+  /// First position of each sequence, and what mixes its tokens in place of causal attention among
+  /// themselves (qkv [T, W], layer -> [T, H d]). Only without gradients.
+  std::vector<int64_t> starts;
+  std::function<torch::Tensor(const torch::Tensor& qkv, size_t layer)> attend;
+};
+
 /// x [T, D] float (embeddings plus positions) -> final hidden states [T, D] float, after the last
-/// norm; of the tokens `rows` [R] int64 only where defined, [R, D]. The residual stream is fp32
-/// throughout; inputs of products are `stack.compute`. Drops what the ordinary graph drops under
-/// the same `dropout`.
+/// norm; of `rows` only where defined, [R, D]. The residual stream is fp32 throughout; inputs of
+/// products are `stack.compute`. Drops what the ordinary graph drops under the same dropout.
 torch::Tensor frozen_hidden(const std::shared_ptr<const FrozenStack>& stack, const torch::Tensor& x,
-                            const std::vector<int64_t>& offsets, const torch::Tensor& rows = {},
-                            const PassDropout& dropout = {});
+                            FrozenPass pass);
 
 }  // namespace kindred::lm

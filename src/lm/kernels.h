@@ -15,7 +15,8 @@ bool use_avx512();
 /// Switches the AVX-512 forms off (or on again where the processor has them), for tests.
 void allow_avx512(bool allowed);
 
-/// Queries of one sequence and head against its keys: query i sees keys 0 .. keys - queries + i.
+/// Queries of one sequence and head against its keys: query i sees keys 0 .. keys - queries + i, or
+/// all of them where it is not causal.
 /// With `group` > 1 the heads after it, head_dim further on, share these keys; only
 /// attention_backward reads it.
 template <class E>
@@ -27,6 +28,8 @@ struct AttentionHead {
   Dropout dropout = {};  ///< of the probabilities of its rows first_row + i row_step
   uint64_t first_row = 0, row_step = 1;
   int64_t group = 1;
+  bool causal = true;  ///< attention_backward takes no other
+  int64_t first = 0;   ///< queries and keys before it take no gradient; only attention_backward
 };
 
 /// out [queries, d] (row stride `out_stride`) and, when not null, log_sums[i * log_stride] = the
@@ -37,10 +40,10 @@ void attention_forward(const AttentionHead<E>& head, E* out, int64_t out_stride,
 
 /// What attention_backward reads beside the head (queries == keys) and writes. Further heads of a
 /// group lie head_dim further on in `out`, `d_out` and `d_q`, 1 further on in `log_sums`; d_k and
-/// d_v are the sums over the group.
+/// d_v are the sums over the group. Rows are those of the tokens from `first` on.
 template <class E>
 struct AttentionGradient {
-  const E *out, *d_out;  ///< [L, d], row stride out_stride
+  const E *out, *d_out;  ///< [L - first, d], row stride out_stride
   int64_t out_stride;
   const float* log_sums;
   int64_t log_stride;

@@ -75,6 +75,12 @@ KINDRED_INLINE float exponentiate(float* row, int64_t limit, int64_t end, float&
   return simd::sum(total);
 }
 
+// How many keys query i of a head sees.
+template <class E>
+KINDRED_INLINE int64_t keys_seen(const AttentionHead<E>& head, int64_t i) {
+  return head.causal ? head.keys - head.queries + i + 1 : head.keys;
+}
+
 // The mask of query i of a head.
 template <class E>
 KINDRED_INLINE RowMask mask_row(const AttentionHead<E>& head, int64_t i) {
@@ -104,7 +110,7 @@ KINDRED_INLINE void forward_few(const AttentionHead<E>& head, E* out, int64_t ou
   float* mixed = query + d_width;
   float* scores = mixed + d_width;
   for (int64_t i = 0; i < head.queries; ++i) {
-    const int64_t limit = head.keys - head.queries + i + 1;
+    const int64_t limit = keys_seen(head, i);
     copy_rows(head.q + i * head.q_stride, 0, 1, d, head.scale, query);
     for (int64_t k = 0; k < limit; ++k) {
       scores[k] = row_product(head.k + k * head.kv_stride, query, d);
@@ -133,7 +139,6 @@ KINDRED_INLINE void forward_body(const AttentionHead<E>& head, E* out, int64_t o
     return;
   }
   const int64_t d = head.head_dim, d_width = round_up(d), k_width = round_up(head.keys);
-  const int64_t past = head.keys - head.queries;
   float* values = scratch;                     // [keys, d]
   float* keys = values + head.keys * d_width;  // [d, keys]
   float* queries = keys + d * k_width;         // [block, d]
@@ -144,14 +149,14 @@ KINDRED_INLINE void forward_body(const AttentionHead<E>& head, E* out, int64_t o
   copy_rows(head.v, head.kv_stride, head.keys, d, 1, values);
   for (int64_t begin = 0; begin < head.queries; begin += kQueryBlock) {
     const int64_t rows = std::min(kQueryBlock, head.queries - begin);
-    const int64_t seen = past + begin + rows;
+    const int64_t seen = keys_seen(head, begin + rows - 1);
     copy_rows(head.q + begin * head.q_stride, head.q_stride, rows, d, head.scale, queries);
     product<Wide, false>(rows, round_up(seen), d, {queries, d_width, 1}, keys, k_width, scores,
                          k_width);
     float factors[kQueryBlock];
     for (int64_t r = 0; r < rows; ++r) {
       float maximum;
-      const int64_t limit = past + begin + r + 1;
+      const int64_t limit = keys_seen(head, begin + r);
       const float sum = exponentiate(scores + r * k_width, limit, seen, maximum);
       if (head.dropout.active()) apply(mask_row(head, begin + r), limit, scores + r * k_width);
       factors[r] = 1.0f / sum;
@@ -226,29 +231,30 @@ template <bool Wide, class E>
 KINDRED_INLINE void backward_block(const AttentionHead<E>& head, const AttentionGradient<E>& to,
                                    const BackwardScratch& s, int64_t begin) {
   const int64_t d = head.head_dim, rows = std::min(kQueryBlock, head.queries - begin);
-  const int64_t seen = begin + rows;
+  const int64_t seen = begin + rows, first = head.first, given = begin - first;
   copy_rows(head.q + begin * head.q_stride, head.q_stride, rows, d, 1, s.queries);
-  copy_rows(to.d_out + begin * to.out_stride, to.out_stride, rows, d, 1, s.d_out);
+  copy_rows(to.d_out + given * to.out_stride, to.out_stride, rows, d, 1, s.d_out);
   product<Wide, false>(rows, round_up(seen), d, {s.queries, s.d_width, 1}, s.keys_t, s.width,
                        s.weights, s.width);
   product<Wide, false>(rows, round_up(seen), d, {s.d_out, s.d_width, 1}, s.values_t, s.width,
                        s.d_weights, s.width);
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t row = begin + r;
-    const float delta = row_product(to.out + row * to.out_stride, s.d_out + r * s.d_width, d);
+    const float delta =
+        row_product(to.out + (given + r) * to.out_stride, s.d_out + r * s.d_width, d);
     const RowMask mask = mask_row(head, row);
     score_gradient(s.weights + r * s.width, s.d_weights + r * s.width, row + 1, seen,
-                   {head.scale, to.log_sums[row * to.log_stride], delta,
+                   {head.scale, to.log_sums[(given + r) * to.log_stride], delta,
                     head.dropout.active() ? &mask : nullptr});
   }
   product<Wide, false>(rows, s.d_width, seen, {s.d_weights, s.width, 1}, s.keys, s.d_width,
                        s.d_queries, s.d_width);
-  product<Wide, true>(seen, s.d_width, rows, {s.d_weights, 1, s.width}, s.queries, s.d_width,
-                      s.d_keys, s.d_width);
-  product<Wide, true>(seen, s.d_width, rows, {s.weights, 1, s.width}, s.d_out, s.d_width,
-                      s.d_values, s.d_width);
+  product<Wide, true>(seen - first, s.d_width, rows, {s.d_weights + first, 1, s.width}, s.queries,
+                      s.d_width, s.d_keys + first * s.d_width, s.d_width);
+  product<Wide, true>(seen - first, s.d_width, rows, {s.weights + first, 1, s.width}, s.d_out,
+                      s.d_width, s.d_values + first * s.d_width, s.d_width);
   for (int64_t r = 0; r < rows; ++r) {
-    write_row(s.d_queries + r * s.d_width, d, 1, to.d_q + (begin + r) * to.d_stride);
+    write_row(s.d_queries + r * s.d_width, d, 1, to.d_q + (given + r) * to.d_stride);
   }
 }
 
@@ -266,8 +272,9 @@ KINDRED_INLINE void backward_body(const AttentionHead<E>& head, const AttentionG
   AttentionHead<E> one = head;
   AttentionGradient<E> its = to;
   for (int64_t g = 0; g < head.group; ++g) {
-    for (int64_t begin = 0; begin < n; begin += kQueryBlock)
+    for (int64_t begin = head.first; begin < n; begin += kQueryBlock) {
       backward_block<Wide>(one, its, s, begin);
+    }
     one.q += d;
     one.first_row += 1;
     its.out += d;
@@ -275,9 +282,10 @@ KINDRED_INLINE void backward_body(const AttentionHead<E>& head, const AttentionG
     its.d_q += d;
     its.log_sums += 1;
   }
-  for (int64_t r = 0; r < n; ++r) {
-    write_row(s.d_keys + r * s.d_width, d, 1, to.d_k + r * to.d_stride);
-    write_row(s.d_values + r * s.d_width, d, 1, to.d_v + r * to.d_stride);
+  for (int64_t r = head.first; r < n; ++r) {
+    const int64_t to_row = (r - head.first) * to.d_stride;
+    write_row(s.d_keys + r * s.d_width, d, 1, to.d_k + to_row);
+    write_row(s.d_values + r * s.d_width, d, 1, to.d_v + to_row);
   }
 }
 

@@ -40,14 +40,19 @@ class OnlineLoss {
     }
   }
 
-  // Sum over rows of log-sum-exp less the target's score.
-  double loss(const torch::Tensor& targets) const {
+  // The target's log-probability in every row: its score less the log-sum-exp.
+  std::vector<double> log_probabilities(const torch::Tensor& targets) const {
     const auto scores = target_scores(x_, weight_, targets);
     const float* score = scores.data_ptr<float>();
-    double total = 0;
+    std::vector<double> result(states_.size());
     for (size_t r = 0; r < states_.size(); ++r) {
-      total += static_cast<double>(states_[r].maximum) + std::log(states_[r].sum) - score[r];
+      result[r] = score[r] - (static_cast<double>(states_[r].maximum) + std::log(states_[r].sum));
     }
+    return result;
+  }
+  double loss(const torch::Tensor& targets) const {
+    double total = 0;
+    for (const double one : log_probabilities(targets)) total -= one;
     return total;
   }
 
@@ -150,20 +155,46 @@ class VocabularyLoss : public torch::autograd::Function<VocabularyLoss> {
   }
 };
 
+void check_targets(const torch::Tensor& hidden, const torch::Tensor& weight,
+                   const torch::Tensor& targets) {
+  check(hidden.dim() == 2 && targets.dim() == 1 && hidden.size(0) == targets.size(0),
+        "one target for each hidden row");
+  if (targets.numel() == 0) return;
+  check(targets.min().item<int64_t>() >= 0 && targets.max().item<int64_t>() < weight.size(0),
+        "targets lie inside the vocabulary");
+}
+
 }  // namespace
 
 torch::Tensor vocabulary_logits(const torch::Tensor& hidden, const torch::Tensor& weight) {
   return torch::mm(hidden.to(weight.scalar_type()), weight.t()).to(torch::kFloat);
 }
 
+torch::Tensor vocabulary_log_probabilities(const torch::Tensor& hidden, const torch::Tensor& weight,
+                                           const torch::Tensor& targets) {
+  const torch::NoGradGuard no_grad;
+  check_targets(hidden, weight, targets);
+  const auto inputs = hidden.to(weight.scalar_type()).contiguous();
+  auto result = torch::empty({hidden.size(0)}, torch::kFloat);
+  for (int64_t begin = 0; begin < hidden.size(0); begin += kRows) {
+    const int64_t n = std::min(kRows, hidden.size(0) - begin);
+    const auto x = inputs.narrow(0, begin, n), target = targets.narrow(0, begin, n);
+    if (!weight.device().is_cpu()) {
+      const auto scores = torch::log_softmax(vocabulary_logits(x, weight), 1);
+      result.narrow(0, begin, n).copy_(scores.gather(1, target.unsqueeze(1)).squeeze(1));
+      continue;
+    }
+    OnlineLoss block(x, weight, false);
+    block.run();
+    const auto found = block.log_probabilities(target);
+    std::ranges::copy(found, result.data_ptr<float>() + begin);
+  }
+  return result;
+}
+
 torch::Tensor vocabulary_loss(const torch::Tensor& hidden, const torch::Tensor& weight,
                               const torch::Tensor& targets) {
-  check(hidden.dim() == 2 && targets.dim() == 1 && hidden.size(0) == targets.size(0),
-        "one target for each hidden row");
-  if (targets.numel() > 0) {
-    check(targets.min().item<int64_t>() >= 0 && targets.max().item<int64_t>() < weight.size(0),
-          "targets lie inside the vocabulary");
-  }
+  check_targets(hidden, weight, targets);
   return VocabularyLoss::apply(hidden, weight, targets);
 }
 

@@ -13,6 +13,11 @@ namespace kindred::lm {
 torch::Tensor vocabulary_loss(const torch::Tensor& hidden, const torch::Tensor& weight,
                               const torch::Tensor& targets);
 
+/// log softmax(hidden weight^T)[target] of each row -> [R] float on the processor, in one pass over
+/// the weights, without gradients. Throws as vocabulary_loss.
+torch::Tensor vocabulary_log_probabilities(const torch::Tensor& hidden, const torch::Tensor& weight,
+                                           const torch::Tensor& targets);
+
 /// hidden [R, D] times weight [V, D] -> [R, V] float.
 torch::Tensor vocabulary_logits(const torch::Tensor& hidden, const torch::Tensor& weight);
 

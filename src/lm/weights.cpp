@@ -1,7 +1,10 @@
 #include "lm/weights.h"
 
+#include <cmath>
+
 #include "core/error.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/random.h"
 #include "core/strings.h"
 #include "lm/precision.h"
@@ -101,6 +104,13 @@ torch::Tensor to_tensor(const TensorView& view, torch::ScalarType type) {
   return stored.to(type, false, true);
 }
 
+// Without a tensor of the value's size on the way.
+bool all_finite(const torch::Tensor& value) {
+  if (value.numel() == 0) return true;
+  const auto [low, high] = torch::aminmax(value);
+  return std::isfinite(low.item<double>()) && std::isfinite(high.item<double>());
+}
+
 // Registers `value` under a dotted name, making the modules in between.
 torch::Tensor register_dotted(torch::nn::Module& root, const std::string& name,
                               torch::Tensor value) {
@@ -134,9 +144,11 @@ torch::Tensor Weights::take(const std::string& name, torch::ScalarType type) {
   const auto found = views_.find(name);
   check(found != views_.end(), "every tensor of the layout is given");
   auto value = to_tensor(*found->second, type);
-  if (!torch::isfinite(value).all().item<bool>()) {
+  if (!all_finite(value)) {
     log::warning(cat(file_->path().string(), ": ", name, " holds values that are not finite"));
   }
+  // So that a folder and the model made of it are never in memory together.
+  release_pages(found->second->bytes);
   views_.erase(found);
   return value;
 }

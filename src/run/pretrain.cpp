@@ -119,12 +119,14 @@ std::vector<std::pair<std::string, std::string>> continuations(const PretrainOpt
                                                                CausalLM& model,
                                                                const text::Tokenizer& tokenizer) {
   std::vector<std::pair<std::string, std::string>> result;
+  GenerateOptions how;
+  how.max_new_tokens = options.sample_tokens;
+  how.end_tokens = {end_token(tokenizer)};
   for (const std::string& beginning : options.samples) {
     std::vector<int64_t> prompt;
     for (const int32_t id : tokenizer.encode(beginning)) prompt.push_back(id);
     if (prompt.empty()) continue;
-    const auto found =
-        generate(model, {prompt}, {options.sample_tokens, {end_token(tokenizer)}, {}});
+    const auto found = generate(model, {prompt}, how);
     std::vector<int32_t> shown(found[0].begin(), found[0].end());
     result.emplace_back(beginning, tokenizer.decode(shown, true));
   }

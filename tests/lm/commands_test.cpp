@@ -36,7 +36,7 @@ std::vector<Json> expected(const std::string& name) {
 CommandOptions fixture_options() {
   CommandOptions options;
   options.model = kFixture / "model";
-  options.max_new_tokens = 6;
+  options.generate.max_new_tokens = 6;
   return options;
 }
 
@@ -128,7 +128,7 @@ TEST(Commands, ModelsThatDoNotPredictTheNextTokenAreRefused) {
   expect_error(Exit::missing, "nowhere", [&] { run(score_texts, options, {"a"}); });
   options = fixture_options();
   options.adapter = "somewhere";
-  expect_error(Exit::config, "--adapter", [&] { run(score_texts, options, {"a"}); });
+  expect_error(Exit::missing, "somewhere", [&] { run(score_texts, options, {"a"}); });
 }
 
 TEST(Commands, TextFilesHoldOneJsonStringALine) {

@@ -4,14 +4,12 @@
 
 #include <filesystem>
 
-#include "core/safetensors.h"
 #include "lm/decoder.h"
 #include "lm/generate.h"
+#include "lm/reference_file.h"
 
 namespace kindred::lm {
 namespace {
-
-constexpr double kTolerance = 1e-4;
 
 std::filesystem::path fixture(const std::string& name) {
   return std::filesystem::path(KINDRED_SOURCE_DIR) / "tests/fixtures/lm_decoders" / name;
@@ -19,35 +17,11 @@ std::filesystem::path fixture(const std::string& name) {
 
 class Reference : public testing::TestWithParam<std::string> {
  protected:
-  void SetUp() override { file_ = open_safetensors(fixture(GetParam()) / "reference.safetensors"); }
+  void SetUp() override { file_ = std::make_unique<ReferenceFile>(fixture(GetParam())); }
 
-  torch::Tensor value(const std::string& name) const {
-    const TensorView& view = file_->tensors().at(name);
-    const auto type = view.dtype == DType::i64 ? torch::kInt64 : torch::kFloat;
-    return torch::from_blob(const_cast<char*>(view.bytes.data()), view.shape, torch::dtype(type))
-        .clone();
-  }
-
-  std::vector<int64_t> offsets() const {
-    std::vector<int64_t> ends = {0};
-    const auto lengths = value("lengths");
-    for (int64_t i = 0; i < lengths.numel(); ++i) {
-      ends.push_back(ends.back() + lengths[i].item<int64_t>());
-    }
-    return ends;
-  }
-
-  // Rows that predict a token, and those tokens.
-  std::pair<torch::Tensor, torch::Tensor> predictions() const {
-    const auto ids = value("ids"), ends = torch::tensor(offsets());
-    std::vector<int64_t> rows;
-    const auto at = offsets();
-    for (size_t s = 0; s + 1 < at.size(); ++s) {
-      for (int64_t i = at[s]; i + 1 < at[s + 1]; ++i) rows.push_back(i);
-    }
-    const auto index = torch::tensor(rows);
-    return {index, ids.index_select(0, index + 1)};
-  }
+  torch::Tensor value(const std::string& name) const { return file_->value(name); }
+  std::vector<int64_t> offsets() const { return file_->offsets(); }
+  std::pair<torch::Tensor, torch::Tensor> predictions() const { return file_->predictions(); }
 
   std::shared_ptr<Decoder> load(bool trainable) const {
     LoadOptions options;
@@ -55,18 +29,13 @@ class Reference : public testing::TestWithParam<std::string> {
     return std::dynamic_pointer_cast<Decoder>(load_causal_lm(fixture(GetParam()), options));
   }
 
-  std::unique_ptr<TensorFile> file_;
+  std::unique_ptr<ReferenceFile> file_;
 };
 INSTANTIATE_TEST_SUITE_P(Models, Reference,
                          testing::Values("gpt2", "gpt2_odd", "gpt2_old", "opt", "opt_350m",
                                          "opt_bare", "llama", "llama_gqa", "llama_dynamic",
                                          "llama_3", "qwen2"),
                          [](const auto& info) { return info.param; });
-
-void expect_near(const torch::Tensor& got, const torch::Tensor& want, const std::string& what) {
-  ASSERT_EQ(got.sizes(), want.sizes()) << what;
-  EXPECT_LE((got - want).abs().max().item<double>(), kTolerance) << what;
-}
 
 TEST_P(Reference, HiddenStatesOfEveryLayerAndLogits) {
   for (const bool trainable : {false, true}) {
@@ -90,7 +59,7 @@ TEST_P(Reference, LossAndGradientOfEmbeddings) {
     const auto [rows, targets] = predictions();
     const auto loss = model->cross_entropy_sum(model->hidden({x, offsets()}, rows), targets);
     loss.backward();
-    EXPECT_NEAR(loss.item<double>(), value("loss").item<double>(), kTolerance);
+    EXPECT_NEAR(loss.item<double>(), value("loss").item<double>(), kReferenceTolerance);
     expect_near(x.grad(), value("embedding_gradient"), "embedding gradient");
   }
 }
@@ -119,7 +88,8 @@ TEST_P(Reference, FourOptimiserSteps) {
         model->cross_entropy_sum(model->hidden({x, offsets()}, rows), targets) / targets.numel();
     loss.backward();
     optimizer.step();
-    EXPECT_NEAR(loss.item<double>(), want[step].item<double>(), kTolerance) << "step " << step;
+    EXPECT_NEAR(loss.item<double>(), want[step].item<double>(), kReferenceTolerance)
+        << "step " << step;
   }
 }
 

@@ -3,78 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include "lm/decoder.h"
+#include "lm/model_pair.h"
 #include "lm/precision.h"
 
 namespace kindred::lm {
 namespace {
-
-struct Pair {
-  std::shared_ptr<CausalLM> trainable, frozen;
-};
-
-Pair models(Json config, const std::string& precision) {
-  if (!config.contains("model_type")) config["model_type"] = "gpt2";
-  Pair pair;
-  pair.trainable = make_causal_lm(config, 11);
-  // Norms and biases away from their first values, so that every term counts.
-  torch::manual_seed(5);
-  std::map<std::string, torch::Tensor> weights;
-  {
-    const torch::NoGradGuard no_grad;
-    for (auto& parameter : pair.trainable->named_parameters()) {
-      parameter.value().add_(torch::randn_like(parameter.value()), 0.1);
-      weights[parameter.key()] = parameter.value().clone();
-    }
-  }
-  LoadOptions options;
-  options.precision = precision;
-  pair.frozen =
-      std::make_shared<Decoder>(plan_decoder(config, "config"), Weights(weights), options);
-  return pair;
-}
-
-const Json kSmall = {{"vocab_size", 301}, {"n_positions", 64}, {"n_embd", 48},
-                     {"n_layer", 3},      {"n_head", 4},       {"n_inner", 100}};
-
-// One of each kind with a fast path of its own: shared keys, rotary positions, gates, no biases.
-const std::vector<Json> kKinds = {{{"model_type", "gpt2"},
-                                   {"vocab_size", 301},
-                                   {"n_positions", 64},
-                                   {"n_embd", 48},
-                                   {"n_layer", 3},
-                                   {"n_head", 4},
-                                   {"n_inner", 100}},
-                                  {{"model_type", "opt"},
-                                   {"vocab_size", 301},
-                                   {"max_position_embeddings", 64},
-                                   {"hidden_size", 48},
-                                   {"num_hidden_layers", 3},
-                                   {"num_attention_heads", 4},
-                                   {"ffn_dim", 100},
-                                   {"dropout", 0.2},
-                                   {"attention_dropout", 0.1}},
-                                  {{"model_type", "llama"},
-                                   {"vocab_size", 301},
-                                   {"max_position_embeddings", 64},
-                                   {"hidden_size", 48},
-                                   {"num_hidden_layers", 3},
-                                   {"num_attention_heads", 4},
-                                   {"num_key_value_heads", 2},
-                                   {"head_dim", 10},
-                                   {"intermediate_size", 100},
-                                   {"attention_dropout", 0.1}},
-                                  {{"model_type", "qwen2"},
-                                   {"vocab_size", 301},
-                                   {"max_position_embeddings", 32},
-                                   {"hidden_size", 48},
-                                   {"num_hidden_layers", 3},
-                                   {"num_attention_heads", 6},
-                                   {"num_key_value_heads", 2},
-                                   {"intermediate_size", 77},
-                                   {"hidden_act", "gelu"},
-                                   {"rope_scaling", {{"rope_type", "dynamic"}, {"factor", 4.0}}},
-                                   {"attention_dropout", 0.1}}};
 
 struct Result {
   torch::Tensor hidden, gradient;
@@ -88,10 +21,6 @@ Result run(CausalLM& model, const torch::Tensor& values, const std::vector<int64
   const auto loss = model.cross_entropy_sum(hidden, targets) / targets.size(0);
   loss.backward();
   return {hidden.detach(), x.grad(), loss.item<double>()};
-}
-
-double relative(const torch::Tensor& got, const torch::Tensor& want) {
-  return ((got - want).norm() / want.norm()).item<double>();
 }
 
 TEST(Frozen, EqualsTheOrdinaryGraphInFp32) {
