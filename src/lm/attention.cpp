@@ -64,8 +64,8 @@ kernels::AttentionHead<E> head_of(const E* qkv, const Widths& w, const Attention
           static_cast<uint64_t>(shape.heads)};
 }
 
-// Makes room for `n` more rows, twice what is held so that appending stays linear.
-void append(torch::Tensor& rows, int64_t length, const torch::Tensor& more) {
+// Puts more rows behind the first `length`, where need be into twice the room.
+void append_rows(torch::Tensor& rows, int64_t length, const torch::Tensor& more) {
   const int64_t n = more.size(0);
   if (!rows.defined() || rows.size(0) < length + n) {
     auto larger =
@@ -151,6 +151,16 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
 
 }  // namespace
 
+void KeysValues::append(const torch::Tensor& more_keys, const torch::Tensor& more_values) {
+  append_rows(keys, length, more_keys);
+  append_rows(values, length, more_values);
+  length += more_keys.size(0);
+}
+
+KeysValues KeysValues::copy() const {
+  return {keys.defined() ? keys.clone() : keys, values.defined() ? values.clone() : values, length};
+}
+
 void attention_forward(const torch::Tensor& qkv, const AttentionShape& shape, torch::Tensor& out,
                        const torch::Tensor& log_sums) {
   const Widths w(qkv.size(1), shape);
@@ -207,9 +217,8 @@ torch::Tensor attention_cached(const torch::Tensor& qkv, const AttentionShape& s
   for (size_t s = 0; s < caches.size(); ++s) {
     const int64_t begin = shape.offsets[s], n = shape.offsets[s + 1] - begin;
     const auto rows = qkv.narrow(0, begin, n);
-    append(caches[s]->keys, caches[s]->length, rows.narrow(1, w.queries, w.keys));
-    append(caches[s]->values, caches[s]->length, rows.narrow(1, w.queries + w.keys, w.keys));
-    caches[s]->length += n;
+    caches[s]->append(rows.narrow(1, w.queries, w.keys),
+                      rows.narrow(1, w.queries + w.keys, w.keys));
     if (!on_processor) {
       out.narrow(0, begin, n)
           .copy_(attend_plain(rows.narrow(1, 0, w.queries), *caches[s], w, shape.scale));

@@ -49,6 +49,11 @@ torch::Tensor attention_backward(const torch::Tensor& qkv, const AttentionShape&
 struct KeysValues {
   torch::Tensor keys, values;
   int64_t length = 0;
+
+  /// Adds rows [n, K d] of both, growing to twice what is held so that appending stays linear.
+  void append(const torch::Tensor& more_keys, const torch::Tensor& more_values);
+  /// A copy that shares nothing.
+  KeysValues copy() const;
 };
 /// New tokens of several sequences (qkv [T, W], one part of `shape.offsets` each) after the cached
 /// ones: appends their keys and values, growing the caches, and returns [T, H d]. No gradients.

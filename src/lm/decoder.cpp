@@ -20,11 +20,7 @@ struct DecoderCache : Cache {
   int64_t length() const override { return layers.empty() ? 0 : layers[0].length; }
   std::unique_ptr<Cache> fork() const override {
     auto copy = std::make_unique<DecoderCache>();
-    for (const KeysValues& layer : layers) {
-      copy->layers.push_back({layer.keys.defined() ? layer.keys.clone() : layer.keys,
-                              layer.values.defined() ? layer.values.clone() : layer.values,
-                              layer.length});
-    }
+    for (const KeysValues& layer : layers) copy->layers.push_back(layer.copy());
     return copy;
   }
 };

@@ -17,22 +17,23 @@ struct Running {
   std::vector<int64_t> next;  // tokens not read yet
 };
 
-// Reads every sequence's next tokens and returns the likeliest token after each.
-std::vector<int64_t> step(CausalLM& model, std::vector<Running>& running) {
-  std::vector<int64_t> ids, last;
+// Reads every sequence's next tokens (the prompts where they are the first ones) and returns the
+// likeliest token after each.
+std::vector<int64_t> step(GenerativeLM& model, std::vector<Running>& running) {
+  std::vector<int64_t> ids;
   std::vector<Cache*> caches;
-  Packed next;
+  SplitPacked next;
   next.offsets.push_back(0);
   for (const Running& one : running) {
     ids.insert(ids.end(), one.next.begin(), one.next.end());
     next.offsets.push_back(static_cast<int64_t>(ids.size()));
-    last.push_back(static_cast<int64_t>(ids.size()) - 1);
+    next.splits.push_back(next.offsets.back());
     caches.push_back(one.cache.get());
   }
   next.embeddings = model.embed(torch::tensor(ids, torch::kInt64).to(model.device()));
-  const auto hidden = model.hidden_next(next, caches);
-  const auto rows = hidden.index_select(0, torch::tensor(last, torch::kInt64).to(hidden.device()));
-  const auto best = model.logits(rows).argmax(1).to(torch::kCPU);
+  const bool first = caches[0]->length() == 0;
+  const auto states = first ? model.hidden_first(next, caches) : model.hidden_next(next, caches);
+  const auto best = model.logits(states).argmax(1).to(torch::kCPU);
   const auto* data = best.const_data_ptr<int64_t>();
   return {data, data + best.numel()};
 }
@@ -53,7 +54,7 @@ std::vector<int64_t> token_ids(const Json& value, const std::string& where) {
 
 }  // namespace
 
-std::vector<std::vector<int64_t>> generate(CausalLM& model,
+std::vector<std::vector<int64_t>> generate(GenerativeLM& model,
                                            const std::vector<std::vector<int64_t>>& prompts,
                                            const GenerateOptions& options) {
   const torch::NoGradGuard no_grad;
@@ -75,7 +76,7 @@ std::vector<std::vector<int64_t>> generate(CausalLM& model,
       const bool ended =
           std::ranges::find(options.end_tokens, tokens[i]) != options.end_tokens.end();
       const bool long_enough = static_cast<int64_t>(result.size()) >= options.max_new_tokens;
-      if (ended || long_enough || running[i].cache->length() >= model.context()) continue;
+      if (ended || long_enough || running[i].cache->length() >= model.longest()) continue;
       running[i].next = {tokens[i]};
       rest.push_back(std::move(running[i]));
     }

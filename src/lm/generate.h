@@ -6,7 +6,7 @@
 #include <stop_token>
 #include <vector>
 
-#include "lm/causal_lm.h"
+#include "lm/generative_lm.h"
 
 namespace kindred::lm {
 
@@ -18,9 +18,9 @@ struct GenerateOptions {
 };
 
 /// The new tokens of each prompt, the end token included where one was produced. A sequence also
-/// ends when the context is full. Ties go to the smaller id. Throws `bad_data` for a prompt that is
-/// empty or longer than the context, `interrupted` when stopped.
-std::vector<std::vector<int64_t>> generate(CausalLM& model,
+/// ends when it is as long as the model can read. Ties go to the smaller id. Throws `bad_data` for
+/// a prompt that is empty or longer than that, `interrupted` when stopped.
+std::vector<std::vector<int64_t>> generate(GenerativeLM& model,
                                            const std::vector<std::vector<int64_t>>& prompts,
                                            const GenerateOptions& options);
 
