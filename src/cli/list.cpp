@@ -29,7 +29,8 @@ std::vector<Row> rows_of(const std::string& kind, const Program& program) {
             {"opt", "OPT, the 350M layout too"},
             {"llama",
              "LLaMA, Vicuna and others of that layout; rotary scaling linear, dynamic, llama3"},
-            {"qwen2", "Qwen2"}};
+            {"qwen2", "Qwen2"},
+            {"t5", "T5 1.0 and 1.1, Flan-T5: encoder and decoder"}};
   } else if (kind == "formats") {
     for (const std::string& name : data::format_names()) rows.push_back({name, ""});
   } else if (kind == "runs") {

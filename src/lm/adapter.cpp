@@ -222,6 +222,13 @@ bool Backbone::adapters_drop() const {
                              [](const auto& one) { return one->config().lora_dropout > 0; });
 }
 
+PassDropout Backbone::draw_adapter_dropout() const {
+  PassDropout dropout;
+  dropout.adapters = is_training() && adapters_drop();
+  if (dropout.adapters) dropout.seed = draw_dropout_seed();
+  return dropout;
+}
+
 void Backbone::use(std::vector<std::shared_ptr<Adapter>> adapters) {
   unmerge();
   for (const auto& one : adapters_) one->leave();

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <atomic>
+#include <limits>
 
 #include "lm/element.h"
 #include "lm/kernels.h"
@@ -75,8 +76,8 @@ std::vector<int64_t> begins_of(const AttentionShape& shape) {
   return begins;
 }
 
-// Makes room for `n` more rows, twice what is held so that appending stays linear.
-void append(torch::Tensor& rows, int64_t length, const torch::Tensor& more) {
+// Puts more rows behind the first `length`, where need be into twice the room.
+void append_rows(torch::Tensor& rows, int64_t length, const torch::Tensor& more) {
   const int64_t n = more.size(0);
   if (!rows.defined() || rows.size(0) < length + n) {
     auto larger =
@@ -162,6 +163,16 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
 
 }  // namespace
 
+void KeysValues::append(const torch::Tensor& more_keys, const torch::Tensor& more_values) {
+  append_rows(keys, length, more_keys);
+  append_rows(values, length, more_values);
+  length += more_keys.size(0);
+}
+
+KeysValues KeysValues::copy() const {
+  return {keys.defined() ? keys.clone() : keys, values.defined() ? values.clone() : values, length};
+}
+
 void attention_forward(const torch::Tensor& qkv, const AttentionShape& shape, torch::Tensor& out,
                        const torch::Tensor& log_sums) {
   const Widths w(qkv.size(1), shape);
@@ -220,9 +231,8 @@ torch::Tensor attention_cached(const torch::Tensor& qkv, const AttentionShape& s
   for (size_t s = 0; s < caches.size(); ++s) {
     const int64_t begin = shape.offsets[s], n = shape.offsets[s + 1] - begin;
     const auto rows = qkv.narrow(0, begin, n);
-    append(caches[s]->keys, caches[s]->length, rows.narrow(1, w.queries, w.keys));
-    append(caches[s]->values, caches[s]->length, rows.narrow(1, w.queries + w.keys, w.keys));
-    caches[s]->length += n;
+    caches[s]->append(rows.narrow(1, w.queries, w.keys),
+                      rows.narrow(1, w.queries + w.keys, w.keys));
     if (!on_processor) {
       out.narrow(0, begin, n)
           .copy_(attend_plain(rows.narrow(1, 0, w.queries), *caches[s], w, shape.scale));
@@ -330,6 +340,11 @@ torch::Tensor attention_behind(const torch::Tensor& qkv, const AttentionShape& s
   return torch::lerp(by_head(own), by_head(before), share)
       .view({qkv.size(0), w.queries})
       .to(qkv.scalar_type());
+}
+
+uint64_t draw_dropout_seed() {
+  return static_cast<uint64_t>(
+      torch::randint(std::numeric_limits<int64_t>::max(), {1}, torch::kInt64).item<int64_t>());
 }
 
 torch::Tensor dropped(const torch::Tensor& x, const Dropout& dropout) {

@@ -53,6 +53,11 @@ torch::Tensor attention_backward(const torch::Tensor& qkv, const AttentionShape&
 struct KeysValues {
   torch::Tensor keys, values;
   int64_t length = 0;
+
+  /// Adds rows [n, K d] of both, growing to twice what is held so that appending stays linear.
+  void append(const torch::Tensor& more_keys, const torch::Tensor& more_values);
+  /// A copy that shares nothing.
+  KeysValues copy() const;
 };
 /// New tokens of several sequences (qkv [T, W], one part of `shape.offsets` each), each behind keys
 /// and values that stay as they are: [T, H d]. Sequences side by side that are behind the same ones

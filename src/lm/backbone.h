@@ -86,6 +86,9 @@ class Backbone : public torch::nn::Module {
   bool checkpoints() const { return checkpoints_; }
   /// Whether an adapter in use drops elements in training.
   bool adapters_drop() const;
+  /// The dropout of adapters alone in one pass: a seed from ATen's generator while training, else
+  /// none.
+  PassDropout draw_adapter_dropout() const;
   /// Whether an adapter in use has values of its own for tensors inside the blocks.
   bool replaced_inside() const { return replaced_inside_; }
 

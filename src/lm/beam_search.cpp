@@ -30,7 +30,7 @@ struct Finished {
 
 class BeamSearch {
  public:
-  BeamSearch(CausalLM& model, std::span<const Prompt> prompts, size_t prompt,
+  BeamSearch(GenerativeLM& model, std::span<const Prompt> prompts, size_t prompt,
              const GenerateOptions& options)
       : model_(model), prompt_(prompts[prompt]), options_(options) {
     beams_.push_back(start_running(model, prompts, prompt));
@@ -56,7 +56,7 @@ class BeamSearch {
   void go_on(const std::vector<Candidate>& chosen);
   bool step();
 
-  CausalLM& model_;
+  GenerativeLM& model_;
   const Prompt& prompt_;
   const GenerateOptions& options_;
   std::vector<Running> beams_;
@@ -130,7 +130,7 @@ void BeamSearch::go_on(const std::vector<Candidate>& chosen) {
 // One token more; whether to go on.
 bool BeamSearch::step() {
   const std::vector<Candidate> found = candidates();
-  const bool full = beams_[0].cache->length() >= model_.context();
+  const bool full = beams_[0].cache->length() >= model_.longest();
   std::vector<Candidate> open;
   for (size_t i = 0; i < found.size(); ++i) {
     std::vector<int64_t> written = beams_[found[i].beam].written;
@@ -150,8 +150,8 @@ bool BeamSearch::step() {
 
 }  // namespace
 
-std::vector<int64_t> search_beams(CausalLM& model, std::span<const Prompt> prompts, size_t prompt,
-                                  const GenerateOptions& options) {
+std::vector<int64_t> search_beams(GenerativeLM& model, std::span<const Prompt> prompts,
+                                  size_t prompt, const GenerateOptions& options) {
   return BeamSearch(model, prompts, prompt, options).run();
 }
 

@@ -12,49 +12,30 @@
 #include <string>
 #include <vector>
 
-#include "lm/backbone.h"
+#include "lm/generative_lm.h"
 
 namespace kindred::lm {
 
-/// Keys and values of one sequence's tokens read so far; made by make_cache().
-struct Cache {
-  virtual ~Cache() = default;
-  virtual int64_t length() const = 0;
-  /// A copy to continue in another way, so that candidates share what was read before them.
-  virtual std::unique_ptr<Cache> fork() const = 0;
-};
-
-/// A decoder language model. Parameter names are Hugging Face's.
-class CausalLM : public Backbone {
+/// A decoder language model: prompt and main text are one sequence. Parameter names are Hugging
+/// Face's.
+class CausalLM : public GenerativeLM {
  public:
   /// Final hidden states (after the last norm) -> [T, D]. Differentiable in the embeddings; dropout
   /// is active in training mode only. Throws `bad_data` when a sequence is longer than context().
   /// With `rows` [R] int64 only those of the packed tokens are returned, [R, D], and what nobody
   /// reads of the last block is not computed.
   virtual torch::Tensor hidden(const Packed& input, const torch::Tensor& rows = {}) = 0;
-  /// Rows of hidden states [R, D] -> [R, V] float.
-  virtual torch::Tensor logits(const torch::Tensor& hidden) = 0;
-  /// Log-probabilities of targets [R] given hidden rows [R, D] -> [R] float, never holding [R, V]
-  /// at once. No gradients.
-  virtual torch::Tensor log_probabilities(const torch::Tensor& hidden,
-                                          const torch::Tensor& targets) = 0;
-  /// Sum of cross-entropies of targets [R] given hidden rows [R, D], never holding [R, V] at once.
-  virtual torch::Tensor cross_entropy_sum(const torch::Tensor& hidden,
-                                          const torch::Tensor& targets) = 0;
+  torch::Tensor hidden_after(const SplitPacked& input, const torch::Tensor& rows) override {
+    return hidden(input, rows);
+  }
 
-  /// An empty cache, for one sequence.
-  virtual std::unique_ptr<Cache> make_cache() = 0;
-  /// The next tokens of several sequences, one cache each -> their hidden states [T, D], or [R, D]
-  /// of `rows`; the caches then hold these tokens too. No gradients. Throws `bad_data` beyond
-  /// context().
-  virtual torch::Tensor hidden_next(const Packed& next, std::span<Cache* const> caches,
-                                    const torch::Tensor& rows = {}) = 0;
+  using GenerativeLM::hidden_next;
   /// Tokens of several sequences, each behind what a cache holds and keeps unchanged -> their
   /// hidden states [T, D]. Sequences side by side behind the same cache share its reading, so that
   /// many continuations of one prompt cost little more than their own tokens. No gradients. Throws
   /// `bad_data` beyond context().
   virtual torch::Tensor hidden_behind(const Packed& next, std::span<const Cache* const> caches) = 0;
-  /// The same for one sequence: embeddings [L, D] -> [L, D].
+  /// hidden_next for one sequence: embeddings [L, D] -> [L, D].
   torch::Tensor hidden_next(const torch::Tensor& embeddings, Cache& cache) {
     Cache* one[] = {&cache};
     return hidden_next(Packed{embeddings, {0, embeddings.size(0)}}, one);

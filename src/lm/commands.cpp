@@ -31,14 +31,18 @@ Error text_error(size_t index, const std::string& sentence) {
 
 // A model with its tokenizer, and texts as checked token ids.
 struct Loaded {
-  std::shared_ptr<CausalLM> model;
+  std::shared_ptr<GenerativeLM> model;
   std::shared_ptr<text::Tokenizer> tokenizer;
 
-  explicit Loaded(const CommandOptions& options) {
+  Loaded(const CommandOptions& options, bool decoder_only) {
     LoadOptions load;
     load.precision = options.precision;
     load.device = options.device;
-    model = load_causal_lm(options.model, load);
+    if (decoder_only) {
+      model = load_causal_lm(options.model, load);
+    } else {
+      model = load_generative_lm(options.model, load);
+    }
     if (!options.adapter.empty()) model->use({Adapter::load(*model, options.adapter)});
     tokenizer = text::Tokenizer::load(options.model);
   }
@@ -46,9 +50,9 @@ struct Loaded {
   Tokens encode(const CommandOptions& options, const std::string& text, size_t index) const {
     Tokens ids;
     for (const int32_t id : tokenizer->encode(text, encode_options(options))) ids.push_back(id);
-    if (static_cast<int64_t>(ids.size()) > model->context()) {
+    if (static_cast<int64_t>(ids.size()) > model->longest()) {
       throw text_error(index, cat("got ", ids.size(), " tokens, expected at most the context of ",
-                                  model->context(), "; shorten the text"));
+                                  model->longest(), "; shorten the text"));
     }
     for (const int64_t id : ids) {
       if (id >= model->vocab_size()) {
@@ -118,8 +122,9 @@ void score_group(const Loaded& loaded, std::span<const Tokens> texts, const Emit
   if (!rows.empty()) {
     const auto device = loaded.model->device();
     const auto x = loaded.model->embed(torch::tensor(ids, torch::kInt64).to(device));
+    const SplitPacked input{{x, offsets}, {offsets.begin() + 1, offsets.end()}};
     const auto hidden =
-        loaded.model->hidden({x, offsets}, torch::tensor(rows, torch::kInt64).to(device));
+        loaded.model->hidden_after(input, torch::tensor(rows, torch::kInt64).to(device));
     const auto found = loaded.model->log_probabilities(
         hidden, torch::tensor(targets, torch::kInt64).to(hidden.device()));
     logprobs.assign(found.const_data_ptr<float>(), found.const_data_ptr<float>() + found.numel());
@@ -211,7 +216,7 @@ void tokenize_texts(const CommandOptions& options, const std::vector<std::string
 void score_texts(const CommandOptions& options, const std::vector<std::string>& texts,
                  const Emit& emit) {
   const torch::NoGradGuard no_grad;
-  const Loaded loaded(options);
+  const Loaded loaded(options, true);
   const std::vector<Tokens> tokens = encode_all(options, loaded, texts);
   in_groups(options, tokens, [&](size_t first, size_t last) {
     score_group(loaded, std::span(tokens).subspan(first, last - first), emit);
@@ -220,7 +225,7 @@ void score_texts(const CommandOptions& options, const std::vector<std::string>& 
 
 void generate_texts(const CommandOptions& options, const std::vector<std::string>& texts,
                     const Emit& emit) {
-  const Loaded loaded(options);
+  const Loaded loaded(options, false);
   std::vector<Tokens> prompts = encode_all(options, loaded, texts);
   for (size_t i = 0; i < prompts.size(); ++i) {
     prompts[i] = prompt_of(loaded, std::move(prompts[i]), i);

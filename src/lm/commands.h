@@ -48,7 +48,8 @@ void score_texts(const CommandOptions& options, const std::vector<std::string>& 
 
 /// {"tokens": [new ids], "text": "..."}: greedy unless asked otherwise; the end token is in
 /// `tokens` and not in `text`, which also ends before a stop string. A text without tokens starts
-/// from the model's beginning token, where it has one. Throws as score_texts.
+/// from the model's beginning token, where it has one. T5 reads the text in its encoder. Throws as
+/// score_texts, but for T5.
 void generate_texts(const CommandOptions& options, const std::vector<std::string>& texts,
                     const Emit& emit);
 

@@ -1,7 +1,6 @@
 #include "lm/decoder.h"
 
 #include <functional>
-#include <limits>
 #include <utility>
 
 #include "core/error.h"
@@ -18,11 +17,7 @@ struct Decoder::DecoderCache : Cache {
   int64_t length() const override { return layers.empty() ? 0 : layers[0].length; }
   std::unique_ptr<Cache> fork() const override {
     auto copy = std::make_unique<DecoderCache>();
-    for (const KeysValues& layer : layers) {
-      copy->layers.push_back({layer.keys.defined() ? layer.keys.clone() : layer.keys,
-                              layer.values.defined() ? layer.values.clone() : layer.values,
-                              layer.length});
-    }
+    for (const KeysValues& layer : layers) copy->layers.push_back(layer.copy());
     return copy;
   }
 };
@@ -113,8 +108,7 @@ PassDropout Decoder::draw_dropout() const {
   dropout.residual = static_cast<float>(layout_.residual_dropout);
   dropout.adapters = adapters_drop();
   if (dropout.adapters || dropout.embedding + dropout.attention + dropout.residual > 0) {
-    dropout.seed = static_cast<uint64_t>(
-        torch::randint(std::numeric_limits<int64_t>::max(), {1}, torch::kInt64).item<int64_t>());
+    dropout.seed = draw_dropout_seed();
   }
   return dropout;
 }
@@ -212,8 +206,14 @@ std::vector<int64_t> Decoder::lengths_of(const Packed& next,
   return lengths;
 }
 
-torch::Tensor Decoder::hidden_next(const Packed& next, std::span<Cache* const> caches,
-                                   const torch::Tensor& rows) {
+torch::Tensor Decoder::hidden_first(const SplitPacked& input, std::span<Cache* const> caches) {
+  std::vector<int64_t> last(input.offsets.begin() + 1, input.offsets.end());
+  for (int64_t& position : last) --position;
+  return read_next(input, caches, torch::tensor(last, torch::kInt64).to(device()));
+}
+
+torch::Tensor Decoder::read_next(const Packed& next, std::span<Cache* const> caches,
+                                 const torch::Tensor& rows) {
   const torch::NoGradGuard no_grad;
   std::vector<DecoderCache*> own;
   for (Cache* cache : caches) own.push_back(dynamic_cast<DecoderCache*>(cache));

@@ -41,8 +41,10 @@ class Decoder : public CausalLM {
 
   using CausalLM::hidden_next;
   std::unique_ptr<Cache> make_cache() override;
-  torch::Tensor hidden_next(const Packed& next, std::span<Cache* const> caches,
-                            const torch::Tensor& rows = {}) override;
+  torch::Tensor hidden_first(const SplitPacked& input, std::span<Cache* const> caches) override;
+  torch::Tensor hidden_next(const Packed& next, std::span<Cache* const> caches) override {
+    return read_next(next, caches, {});
+  }
   torch::Tensor hidden_behind(const Packed& next, std::span<const Cache* const> caches) override;
 
   Json config() const override { return config_; }
@@ -80,6 +82,9 @@ class Decoder : public CausalLM {
   /// One block of the ordinary graph.
   torch::Tensor block_forward(size_t layer, const torch::Tensor& x, const Attend& attend,
                               const PassDropout& dropout = {}) const;
+  /// hidden_next of some rows only, where defined.
+  torch::Tensor read_next(const Packed& next, std::span<Cache* const> caches,
+                          const torch::Tensor& rows);
   std::vector<int64_t> lengths_of(const Packed& next,
                                   std::span<const DecoderCache* const> caches) const;
   AttentionShape attention_shape(const std::vector<int64_t>& offsets, size_t layer) const;

@@ -21,13 +21,13 @@ struct Running {
 };
 
 /// A sequence before its first token. Throws `bad_data` for an empty prompt.
-Running start_running(CausalLM& model, std::span<const Prompt> prompts, size_t prompt);
+Running start_running(GenerativeLM& model, std::span<const Prompt> prompts, size_t prompt);
 
 /// Reads every sequence's next tokens; the hidden state of each one's last, [R, D].
-torch::Tensor next_states(CausalLM& model, std::span<Running* const> running);
+torch::Tensor next_states(GenerativeLM& model, std::span<Running* const> running);
 /// Reads every sequence's next tokens; the scores of what may follow, [R, V] float on the
 /// processor.
-torch::Tensor read_next(CausalLM& model, std::span<Running* const> running);
+torch::Tensor read_next(GenerativeLM& model, std::span<Running* const> running);
 
 /// Scores [V] after the penalty and what the options rule out for a sequence.
 void apply_rules(const GenerateOptions& options, const Prompt& prompt,
@@ -38,7 +38,7 @@ bool is_end(const GenerateOptions& options, int64_t token);
 bool is_over(const GenerateOptions& options, const std::vector<int64_t>& written);
 
 /// The best continuation of one prompt by beam search, as `transformers` searches.
-std::vector<int64_t> search_beams(CausalLM& model, std::span<const Prompt> prompts, size_t prompt,
-                                  const GenerateOptions& options);
+std::vector<int64_t> search_beams(GenerativeLM& model, std::span<const Prompt> prompts,
+                                  size_t prompt, const GenerateOptions& options);
 
 }  // namespace kindred::lm

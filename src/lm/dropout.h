@@ -16,6 +16,9 @@ struct Dropout {
   bool active() const { return probability > 0; }
 };
 
+/// A seed from ATen's generator.
+uint64_t draw_dropout_seed();
+
 /// splitmix64: neighbouring inputs give unrelated outputs.
 inline uint64_t mixed(uint64_t x) {
   x += 0x9e3779b97f4a7c15u;

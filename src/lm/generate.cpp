@@ -37,7 +37,7 @@ void check_options(const GenerateOptions& options) {
 }
 
 // Continues all prompts together, one token each at a time.
-std::vector<std::vector<int64_t>> continue_all(CausalLM& model, std::span<const Prompt> prompts,
+std::vector<std::vector<int64_t>> continue_all(GenerativeLM& model, std::span<const Prompt> prompts,
                                                const GenerateOptions& options) {
   std::vector<std::vector<int64_t>> results(prompts.size());
   std::vector<Random> streams;
@@ -65,7 +65,7 @@ std::vector<std::vector<int64_t>> continue_all(CausalLM& model, std::span<const 
         one.written.push_back(token);
         if (options.on_token) options.on_token(one.prompt, token);
       }
-      const bool full = one.cache->length() >= model.context();
+      const bool full = one.cache->length() >= model.longest();
       if (token < 0 || full || is_over(options, one.written)) {
         results[one.prompt] = std::move(one.written);
         continue;
@@ -80,7 +80,7 @@ std::vector<std::vector<int64_t>> continue_all(CausalLM& model, std::span<const 
 
 }  // namespace
 
-Running start_running(CausalLM& model, std::span<const Prompt> prompts, size_t prompt) {
+Running start_running(GenerativeLM& model, std::span<const Prompt> prompts, size_t prompt) {
   Running one;
   one.prompt = prompt;
   const Prompt& given = prompts[prompt];
@@ -94,24 +94,25 @@ Running start_running(CausalLM& model, std::span<const Prompt> prompts, size_t p
   return one;
 }
 
-torch::Tensor next_states(CausalLM& model, std::span<Running* const> running) {
+torch::Tensor next_states(GenerativeLM& model, std::span<Running* const> running) {
   std::vector<torch::Tensor> parts;
-  std::vector<int64_t> last;
   std::vector<Cache*> caches;
-  Packed next;
+  SplitPacked next;
   next.offsets = {0};
   for (Running* one : running) {
     parts.push_back(one->next.to(torch::kFloat));
     next.offsets.push_back(next.offsets.back() + one->next.size(0));
-    last.push_back(next.offsets.back() - 1);
+    next.splits.push_back(next.offsets.back());
     caches.push_back(one->cache.get());
   }
   next.embeddings = torch::cat(parts);
-  return model.hidden_next(next, caches,
-                           torch::tensor(last, torch::kInt64).to(next.embeddings.device()));
+  // All begin together, so the first step of one is that of all, and later ones read one token
+  // each.
+  return caches[0]->length() == 0 ? model.hidden_first(next, caches)
+                                  : model.hidden_next(next, caches);
 }
 
-torch::Tensor read_next(CausalLM& model, std::span<Running* const> running) {
+torch::Tensor read_next(GenerativeLM& model, std::span<Running* const> running) {
   return model.logits(next_states(model, running)).to(torch::kCPU, torch::kFloat).contiguous();
 }
 
@@ -147,7 +148,7 @@ bool is_over(const GenerateOptions& options, const std::vector<int64_t>& written
   });
 }
 
-std::vector<std::vector<int64_t>> generate(CausalLM& model, const std::vector<Prompt>& prompts,
+std::vector<std::vector<int64_t>> generate(GenerativeLM& model, const std::vector<Prompt>& prompts,
                                            const GenerateOptions& options) {
   const torch::NoGradGuard no_grad;
   check_options(options);
@@ -160,7 +161,7 @@ std::vector<std::vector<int64_t>> generate(CausalLM& model, const std::vector<Pr
   return results;
 }
 
-std::vector<std::vector<int64_t>> generate(CausalLM& model,
+std::vector<std::vector<int64_t>> generate(GenerativeLM& model,
                                            const std::vector<std::vector<int64_t>>& prompts,
                                            const GenerateOptions& options) {
   std::vector<Prompt> all;

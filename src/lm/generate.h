@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "lm/causal_lm.h"
+#include "lm/generative_lm.h"
 #include "lm/prefix_tree.h"
 #include "lm/token_choice.h"
 
@@ -44,11 +44,11 @@ struct GenerateOptions {
 };
 
 /// The new tokens of each prompt, the end token included where one was produced. A sequence also
-/// ends when the context is full. Ties go to the smaller id. Throws `bad_data` for a prompt that is
-/// empty or longer than the context, `interrupted` when stopped.
-std::vector<std::vector<int64_t>> generate(CausalLM& model, const std::vector<Prompt>& prompts,
+/// ends when it is as long as the model can read. Ties go to the smaller id. Throws `bad_data` for
+/// a prompt that is empty or longer than that, `interrupted` when stopped.
+std::vector<std::vector<int64_t>> generate(GenerativeLM& model, const std::vector<Prompt>& prompts,
                                            const GenerateOptions& options);
-std::vector<std::vector<int64_t>> generate(CausalLM& model,
+std::vector<std::vector<int64_t>> generate(GenerativeLM& model,
                                            const std::vector<std::vector<int64_t>>& prompts,
                                            const GenerateOptions& options);
 

@@ -83,7 +83,7 @@ class Cllm4Rec : public model::Method {
     if (parts_) return;
     if (context_.backbone.path.empty()) {
       throw Error(Exit::config, "backbone.path",
-                  "got nothing, expected a Hugging Face folder of a decoder language model");
+                  "got nothing, expected a Hugging Face folder of a decoder or T5");
     }
     parts_ = make_parts(options_, context_);
     if (options_.content) {

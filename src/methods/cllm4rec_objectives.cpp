@@ -188,8 +188,9 @@ void CollaborativeObjective::add(Cllm4RecDraft& draft, int64_t number, Random& r
   std::vector<Index> items = recent(parts_->train.row(user), room_);
   if (parts_->options.reorder && parts_->options.reorder_pretrain) random.shuffle(items);
   const int64_t begin = draft.prompts.tokens();
-  draft.prompts.add(form, fillings(form, {&user, 1}, {}, Filling(items).first(items.size() - 1)),
-                    parts_->backbone->context());
+  const Filling read = Filling(items).first(items.size() - 1);
+  draft.prompts.add(form, fillings(form, {&user, 1}, {}, read), parts_->backbone->context());
+  draft.prompts.main_text(static_cast<int64_t>(read.size()));
   const size_t first = parts_->options.first_token ? 0 : 1;
   for (size_t k = first; k < items.size(); ++k) {
     draft.target_rows.push_back(static_cast<int64_t>(draft.read.size()));
@@ -254,10 +255,10 @@ void ContentObjective::add(Cllm4RecDraft& draft, int64_t number, Random& /*rando
   const size_t first = parts_->options.first_token ? 0 : 1;
   if (words.size() <= first) return;  // nothing to predict
   const int64_t begin = draft.prompts.tokens();
-  draft.prompts.add(form,
-                    fillings(form, {&document.user, 1}, {&document.item, 1},
-                             Filling(words).first(words.size() - 1)),
+  const Filling read = Filling(words).first(words.size() - 1);
+  draft.prompts.add(form, fillings(form, {&document.user, 1}, {&document.item, 1}, read),
                     parts_->backbone->context());
+  draft.prompts.main_text(static_cast<int64_t>(read.size()));
   for (size_t k = first; k < words.size(); ++k) {
     draft.targets.push_back(words[k]);
     draft.read.push_back(begin + form.fixed_length() - 1 + static_cast<int64_t>(k));

@@ -30,16 +30,17 @@ Cllm4RecTables make_tables(const std::string& kind, const Cllm4RecParts& parts,
   return {table("users", data.user_count()), table("items", data.item_count())};
 }
 
-std::shared_ptr<lm::CausalLM> make_backbone(const Cllm4RecOptions& options, const fs::path& folder,
-                                            uint64_t seed, const std::string& precision,
-                                            torch::Device device) {
+std::shared_ptr<lm::GenerativeLM> make_backbone(const Cllm4RecOptions& options,
+                                                const fs::path& folder, uint64_t seed,
+                                                const std::string& precision,
+                                                torch::Device device) {
   if (options.backbone_training == "scratch") {
-    auto model = lm::make_causal_lm(read_json((folder / "config.json").string()), seed);
+    auto model = lm::make_generative_lm(read_json((folder / "config.json").string()), seed);
     model->to(device);
     return model;
   }
   const bool trains = options.backbone_training == "finetune-all";
-  return lm::load_causal_lm(
+  return lm::load_generative_lm(
       folder, {.precision = trains ? "fp32" : precision, .trainable = trains, .device = device});
 }
 
@@ -187,7 +188,7 @@ std::shared_ptr<Cllm4RecParts> load_parts(const model::SavedModel& saved) {
   parts->options = read_options<Cllm4RecOptions>(saved.json.at("options"), "kindred.json: options");
   parts->device = saved.device;
   parts->backbone_folder = saved.folder / backbone_name;
-  parts->backbone = lm::load_causal_lm(
+  parts->backbone = lm::load_generative_lm(
       parts->backbone_folder,
       {.precision = saved.precision, .trainable = false, .device = saved.device});
   parts->backbone->eval();

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "lm/causal_lm.h"
+#include "lm/generative_lm.h"
 #include "methods/cllm4rec_corpus.h"
 #include "methods/cllm4rec_options.h"
 #include "model/method.h"
@@ -35,7 +35,7 @@ struct Cllm4RecParts {
   uint64_t seed = 1;
   torch::Device device = torch::kCPU;
   std::filesystem::path backbone_folder;
-  std::shared_ptr<lm::CausalLM> backbone;
+  std::shared_ptr<lm::GenerativeLM> backbone;
   std::unique_ptr<Cllm4RecForms> forms;
   std::optional<Cllm4RecTables> collaborative, content;
   data::Csr train, valid;                                 ///< items of each user, oldest first

@@ -134,8 +134,12 @@ void Cllm4RecRecommender::add_prompt(const Query& query, Prompts& prompts) {
     const bool many = slot.shape == prompt::SlotShape::many;
     fillings.push_back(many ? Filling(items) : Filling(&user, 1));
   }
+  // Before finetuning a history is the main text whose next item is predicted.
+  const bool finetuned = parts_->options.predict == "one-pass";
+  const int64_t main_text = finetuned ? 0 : static_cast<int64_t>(items.size());
   if (!nobody) {
     prompts.packed.add(form(), fillings, parts_->backbone->context());
+    prompts.packed.main_text(main_text);
     return;
   }
   prompt::PackedPrompts whole;
@@ -148,6 +152,7 @@ void Cllm4RecRecommender::add_prompt(const Query& query, Prompts& prompts) {
     kinds.push_back(whole.kinds()[t]);
   }
   prompts.packed.add(ids, kinds);
+  prompts.packed.main_text(main_text);
 }
 
 torch::Tensor Cllm4RecRecommender::user_rows(const torch::Tensor& rows,
@@ -268,36 +273,33 @@ struct Cllm4RecRecommender::List {
   }
 };
 
-// Reads each list's new tokens; the hidden state of each list's last one, [lists, D].
-torch::Tensor Cllm4RecRecommender::next_states(const torch::Tensor& tokens,
-                                               const std::vector<int64_t>& offsets,
+// Reads each list's prompt, then each list's new item; the state after it, [lists, D].
+torch::Tensor Cllm4RecRecommender::next_states(const lm::SplitPacked& next,
                                                std::span<const List> lists) const {
   std::vector<lm::Cache*> caches;
   for (const List& list : lists) caches.push_back(list.cache.get());
-  const torch::Tensor hidden = parts_->backbone->hidden_next({tokens, offsets}, caches);
-  std::vector<int64_t> last(offsets.begin() + 1, offsets.end());
-  for (int64_t& position : last) --position;
-  return hidden.to(torch::kCPU, torch::kFloat32)
-      .index_select(0, torch::tensor(last, torch::kInt64));
+  const bool first = caches.front()->length() == 0;
+  lm::GenerativeLM& backbone = *parts_->backbone;
+  return (first ? backbone.hidden_first(next, caches) : backbone.hidden_next(next, caches))
+      .to(torch::kCPU, torch::kFloat32);
 }
 
 void Cllm4RecRecommender::generate(size_t begin, size_t end, const model::TopRequest& request,
                                    model::TopItems& out) {
   Prompts prompts;
   for (size_t row = begin; row < end; ++row) add_prompt(request.queries[row], prompts);
-  std::vector<int64_t> offsets = prompts.packed.offsets();
+  lm::SplitPacked next{{prompt_vectors(prompts), prompts.packed.offsets()},
+                       prompts.packed.splits()};
   std::vector<List> lists;
   for (size_t row = begin; row < end; ++row) {
     // The prompt's history leaves room for the items that are generated after it.
-    const int64_t tokens = offsets[row - begin + 1] - offsets[row - begin];
+    const int64_t tokens = next.offsets[row - begin + 1] - next.offsets[row - begin];
     const int64_t left = std::min(request.k, parts_->backbone->context() - tokens + 1);
     lists.emplace_back(row, parts_->backbone->make_cache(), request,
                        std::array{item_count(), left});
   }
-  torch::Tensor tokens = prompt_vectors(prompts);
   while (!lists.empty()) {
-    const torch::Tensor logits =
-        torch::mm(next_states(tokens, offsets, lists), items_.t()).contiguous();
+    const torch::Tensor logits = torch::mm(next_states(next, lists), items_.t()).contiguous();
     const torch::Tensor normalisers = torch::logsumexp(logits, 1);
     std::vector<List> going;
     std::vector<int64_t> chosen;
@@ -315,9 +317,10 @@ void Cllm4RecRecommender::generate(size_t begin, size_t end, const model::TopReq
       going.push_back(std::move(list));
     }
     lists = std::move(going);
-    tokens = items_.index_select(0, torch::tensor(chosen, torch::kInt64)).to(parts_->device);
-    offsets.resize(lists.size() + 1);
-    std::iota(offsets.begin(), offsets.end(), int64_t{0});
+    next.embeddings =
+        items_.index_select(0, torch::tensor(chosen, torch::kInt64)).to(parts_->device);
+    next.offsets.resize(lists.size() + 1);
+    std::iota(next.offsets.begin(), next.offsets.end(), int64_t{0});
   }
 }
 

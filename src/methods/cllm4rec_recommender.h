@@ -64,8 +64,7 @@ class Cllm4RecRecommender : public model::Recommender {
   /// Lists of the queries [begin, end), a step of all of them at a time.
   struct List;
   void generate(size_t begin, size_t end, const model::TopRequest& request, model::TopItems& out);
-  torch::Tensor next_states(const torch::Tensor& tokens, const std::vector<int64_t>& offsets,
-                            std::span<const List> lists) const;
+  torch::Tensor next_states(const lm::SplitPacked& next, std::span<const List> lists) const;
 
   std::shared_ptr<Cllm4RecParts> parts_;
   torch::Tensor items_;      // [J, D] as recommended by

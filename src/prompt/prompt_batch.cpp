@@ -41,7 +41,7 @@ int64_t PackedPrompts::add(const Template& form, std::span<const Filling> fillin
     ids_.insert(ids_.end(), filling.begin(), filling.end());
     kinds_.resize(ids_.size(), slot.shape == SlotShape::words ? word : slot.kind);
   }
-  offsets_.push_back(static_cast<int64_t>(ids_.size()));
+  finish_prompt();
   return cut;
 }
 
@@ -49,7 +49,18 @@ void PackedPrompts::add(std::span<const int32_t> ids, std::span<const int> kinds
   check(ids.size() == kinds.size(), "a kind for every token");
   ids_.insert(ids_.end(), ids.begin(), ids.end());
   kinds_.insert(kinds_.end(), kinds.begin(), kinds.end());
+  finish_prompt();
+}
+
+void PackedPrompts::finish_prompt() {
   offsets_.push_back(static_cast<int64_t>(ids_.size()));
+  splits_.push_back(offsets_.back());
+}
+
+void PackedPrompts::main_text(int64_t tokens) {
+  check(!splits_.empty() && tokens >= 0 && tokens <= offsets_.back() - offsets_.end()[-2],
+        "a main text inside the prompt added last");
+  splits_.back() = offsets_.back() - tokens;
 }
 
 void PromptBatch::to(torch::Device device) {
@@ -77,6 +88,7 @@ PromptBatch collate(const PackedPrompts& prompts, int kinds, std::span<const int
   }
   PromptBatch batch;
   batch.offsets = prompts.offsets();
+  batch.splits = prompts.splits();
   batch.words = as_tensor(blocks[0]);
   for (int kind = 0; kind < kinds; ++kind) {
     batch.slots.push_back(as_tensor(blocks[static_cast<size_t>(kind) + 1]));
@@ -94,7 +106,7 @@ std::vector<int64_t> last_positions(const PackedPrompts& prompts) {
   return positions;
 }
 
-torch::Tensor embeddings(const PromptBatch& batch, lm::CausalLM& backbone,
+torch::Tensor embeddings(const PromptBatch& batch, lm::GenerativeLM& backbone,
                          std::span<const SlotVectors> vectors) {
   check(vectors.size() == batch.slots.size(), "vectors for every slot kind");
   std::vector<torch::Tensor> blocks{backbone.embed(batch.words)};
@@ -109,9 +121,10 @@ torch::Tensor embeddings(const PromptBatch& batch, lm::CausalLM& backbone,
   return torch::cat(blocks).index_select(0, batch.order);
 }
 
-torch::Tensor read_hidden(const PromptBatch& batch, lm::CausalLM& backbone,
+torch::Tensor read_hidden(const PromptBatch& batch, lm::GenerativeLM& backbone,
                           std::span<const SlotVectors> vectors) {
-  return backbone.hidden({embeddings(batch, backbone, vectors), batch.offsets}, batch.read);
+  const lm::SplitPacked input{{embeddings(batch, backbone, vectors), batch.offsets}, batch.splits};
+  return backbone.hidden_after(input, batch.read);
 }
 
 std::vector<int64_t> ExtendedVocabulary::ids(const PackedPrompts& prompts) const {

@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-#include "lm/causal_lm.h"
+#include "lm/generative_lm.h"
 #include "prompt/template.h"
 
 namespace kindred::prompt {
@@ -32,17 +32,23 @@ class PackedPrompts {
   int64_t add(const Template& form, std::span<const Filling> fillings, int64_t limit);
   /// Appends a prompt given token by token.
   void add(std::span<const int32_t> ids, std::span<const int> kinds);
+  /// The last `tokens` of the prompt added last are the main text that follows it: what an
+  /// encoder-decoder reads in its decoder. Without this a prompt has none.
+  void main_text(int64_t tokens);
 
   int64_t sequences() const { return static_cast<int64_t>(offsets_.size()) - 1; }
   int64_t tokens() const { return offsets_.back(); }
   const std::vector<int32_t>& ids() const { return ids_; }          ///< [T]
   const std::vector<int>& kinds() const { return kinds_; }          ///< [T], word or a slot kind
   const std::vector<int64_t>& offsets() const { return offsets_; }  ///< [S + 1]
+  const std::vector<int64_t>& splits() const { return splits_; }    ///< [S] where main texts begin
 
  private:
+  void finish_prompt();
+
   std::vector<int32_t> ids_;
   std::vector<int> kinds_;
-  std::vector<int64_t> offsets_{0};
+  std::vector<int64_t> offsets_{0}, splits_;
 };
 
 /// Gives the vectors of a slot kind: rows [n] int64 -> [n, D].
@@ -51,6 +57,7 @@ using SlotVectors = std::function<torch::Tensor(const torch::Tensor& rows)>;
 /// Packed prompts as tensors, and the positions whose hidden states are wanted.
 struct PromptBatch {
   std::vector<int64_t> offsets{0};   ///< [S + 1]
+  std::vector<int64_t> splits;       ///< [S] packed positions where the main texts begin
   torch::Tensor words;               ///< vocabulary ids of the words, in packed order
   std::vector<torch::Tensor> slots;  ///< by kind: rows of the slots, in packed order
   torch::Tensor order;               ///< [T] where token t lies in (words, slots[0], slots[1], …)
@@ -69,11 +76,13 @@ std::vector<int64_t> last_positions(const PackedPrompts& prompts);
 
 /// What the backbone reads -> [T, D], differentiable in the slot vectors (and in the vocabulary
 /// where the backbone trains). `vectors` are by kind.
-torch::Tensor embeddings(const PromptBatch& batch, lm::CausalLM& backbone,
+torch::Tensor embeddings(const PromptBatch& batch, lm::GenerativeLM& backbone,
                          std::span<const SlotVectors> vectors);
 
-/// Hidden states at the positions read -> [R, D], of the backbone's type.
-torch::Tensor read_hidden(const PromptBatch& batch, lm::CausalLM& backbone,
+/// The states that predict what follows the positions read -> [R, D], of the backbone's type: the
+/// same rows whether a decoder reads prompt and main text as one sequence, or an encoder the prompt
+/// and a decoder the main text.
+torch::Tensor read_hidden(const PromptBatch& batch, lm::GenerativeLM& backbone,
                           std::span<const SlotVectors> vectors);
 
 /// The vocabulary extended by users and items (section 3.2.1 of CLLM4Rec): `<user_i>` is token V +

@@ -13,7 +13,7 @@
 #include "eval/metrics/dump.h"
 #include "eval/metrics/metrics_file.h"
 #include "eval/metrics/user_metrics.h"
-#include "lm/causal_lm.h"
+#include "lm/generative_lm.h"
 #include "run/check_recipe.h"
 #include "run/pretrain.h"
 #include "run/recipe.h"
@@ -57,7 +57,7 @@ Validation run_folder(const fs::path& path) {
 }
 
 Validation model_folder(const fs::path& path) {
-  const auto model = lm::load_causal_lm(path, {});
+  const auto model = lm::load_generative_lm(path, {});
   int64_t parameters = 0;
   for (const torch::Tensor& parameter : model->parameters()) parameters += parameter.numel();
   return {cat("a ", model->kind(), " language model, ", with_commas(parameters),

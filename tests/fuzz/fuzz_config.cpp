@@ -1,5 +1,5 @@
-// Configurations, by the first byte: config.json of a backbone, JSON, a recipe's YAML and what is
-// written from it, a section of options, `--set`.
+// Configurations, by the first byte: config.json of a decoder, JSON, a recipe's YAML and what is
+// written from it, a section of options, `--set`, config.json of T5.
 
 #include <cstdint>
 
@@ -9,6 +9,7 @@
 #include "data/prepare_options.h"
 #include "fuzz/fuzz.h"
 #include "lm/config/decoders.h"
+#include "lm/config/t5_config.h"
 
 using namespace kindred;
 
@@ -47,12 +48,22 @@ void set(const std::string& text) {
   fuzz::require(object.is_object());
 }
 
+void t5(const std::string& text) {
+  const auto config = lm::parse_t5_config(parse_json(text, "config.json"), "config.json");
+  const Json written = lm::t5_config_json(config);
+  fuzz::require(lm::t5_config_json(lm::parse_t5_config(written, "written")) == written);
+  const lm::T5Layout layout = lm::t5_layout(config);
+  fuzz::require(lm::t5_tensors(config).size() >
+                layout.encoder.blocks.size() + layout.decoder.blocks.size());
+  fuzz::require(config.relative_attention_max_distance > config.relative_attention_num_buckets / 2);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  constexpr void (*parsers[])(const std::string&) = {backbone, json, yaml, options, set};
+  constexpr void (*parsers[])(const std::string&) = {backbone, json, yaml, options, set, t5};
   fuzz::parse([&] { parsers[data[0] % std::size(parsers)](text); });
   return 0;
 }

@@ -70,6 +70,8 @@ def config():
     for path in sorted(FIXTURES.glob("lm_decoders/*/config.json")):
         yield 0, path.read_bytes()
         yield 1, path.read_bytes()
+    for path in sorted(FIXTURES.glob("lm_t5/*/config.json")):
+        yield 5, path.read_bytes()
     yield 1, b'{"a": [1, -2.5e3, true, null, "\\ud83d\\ude00"]}'
     recipes = HERE.parent.parent / "recipes" / "sample"
     for path in sorted(recipes.glob("*.yaml")):

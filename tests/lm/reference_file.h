@@ -15,16 +15,17 @@
 
 namespace kindred::lm {
 
-constexpr double kReferenceTolerance = 1e-4;
+constexpr double kTolerance = 1e-4;
 
 class ReferenceFile {
  public:
-  explicit ReferenceFile(const std::filesystem::path& folder)
-      : file_(open_safetensors(folder / "reference.safetensors")) {}
+  explicit ReferenceFile(const std::filesystem::path& path) : file_(open_safetensors(path)) {}
 
   torch::Tensor value(const std::string& name) const {
     const TensorView& view = file_->tensors().at(name);
-    const auto type = view.dtype == DType::i64 ? torch::kInt64 : torch::kFloat;
+    const auto type = view.dtype == DType::i64   ? torch::kInt64
+                      : view.dtype == DType::i16 ? torch::kInt16
+                                                 : torch::kFloat;
     return torch::from_blob(const_cast<char*>(view.bytes.data()), view.shape, torch::dtype(type))
         .clone();
   }
@@ -57,7 +58,7 @@ class ReferenceFile {
 inline void expect_near(const torch::Tensor& got, const torch::Tensor& want,
                         const std::string& what) {
   ASSERT_EQ(got.sizes(), want.sizes()) << what;
-  EXPECT_LE((got - want).abs().max().item<double>(), kReferenceTolerance) << what;
+  EXPECT_LE((got - want).abs().max().item<double>(), kTolerance) << what;
 }
 
 }  // namespace kindred::lm

@@ -69,18 +69,19 @@ inline std::shared_ptr<data::Dataset> reference_shop(const Json& facts) {
                    facts["titles"]);
 }
 
-/// Options, parts and corpus for a dataset over the tiny backbone.
+/// Options, parts and corpus for a dataset over the tiny backbone or another.
 struct Bench {
   std::shared_ptr<data::Dataset> data;
   std::shared_ptr<Cllm4RecParts> parts;
   std::shared_ptr<ContentCorpus> corpus;
 
-  Bench(std::shared_ptr<data::Dataset> dataset, const Cllm4RecOptions& options, uint64_t seed = 7)
+  Bench(std::shared_ptr<data::Dataset> dataset, const Cllm4RecOptions& options, uint64_t seed = 7,
+        const fs::path& backbone = fixture() / "backbone")
       : data(std::move(dataset)) {
     model::MethodContext context;
     context.data = data;
     context.seed = seed;
-    context.backbone.path = (fixture() / "backbone").string();
+    context.backbone.path = backbone.string();
     context.backbone.precision = "fp32";
     parts = make_parts(options, context);
     if (!options.content) return;

@@ -39,6 +39,19 @@ std::string shown(const Json& value) {
 
 }  // namespace
 
+std::optional<Activation> activation_named(const std::string& name) {
+  for (const auto& [one, meaning] : kActivations) {
+    if (name == one) return meaning;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> activation_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, meaning] : kActivations) names.emplace_back(name);
+  return names;
+}
+
 FieldReader::FieldReader(const Json& json, const std::string& where) : json_(json), where_(where) {
   if (!json.is_object()) {
     throw Error(Exit::config, where, cat("got ", json.type_name(), ", expected an object"));
@@ -98,16 +111,14 @@ void FieldReader::alias(const char* key, const char* other, int64_t& value, int6
 void FieldReader::activation(const char* key, std::string& name, Activation& kind) {
   const Json* found = find(key);
   if (found == nullptr) return;
-  std::vector<std::string> known;
-  for (const auto& [one, meaning] : kActivations) {
-    known.emplace_back(one);
-    if (found->is_string() && found->get_ref<const std::string&>() == one) {
-      name = one;
-      kind = meaning;
-      return;
-    }
+  const auto named =
+      found->is_string() ? activation_named(found->get<std::string>()) : std::nullopt;
+  if (!named) {
+    problem(key, cat("got ", shown(*found), ", expected one of ", join(activation_names(), ", ")));
+    return;
   }
-  problem(key, cat("got ", shown(*found), ", expected one of ", join(known, ", ")));
+  name = found->get<std::string>();
+  kind = *named;
 }
 
 std::vector<int64_t> FieldReader::tokens(const char* key, int64_t original, int64_t vocab) {

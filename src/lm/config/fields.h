@@ -14,6 +14,11 @@ namespace kindred::lm {
 /// Activation functions by what they compute; configurations have several names for some.
 enum class Activation { gelu_tanh, gelu_erf, quick_gelu, relu, silu, tanh };
 
+/// The activation function of that name, or nothing.
+std::optional<Activation> activation_named(const std::string& name);
+/// All names of activation functions.
+std::vector<std::string> activation_names();
+
 /// A tensor a model has: its Hugging Face name and shape.
 struct TensorSpec {
   std::string name;

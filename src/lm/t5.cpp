@@ -1,0 +1,317 @@
+#include "lm/t5.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "core/error.h"
+#include "lm/activation.h"
+#include "lm/attention.h"
+#include "lm/biased_attention.h"
+#include "lm/vocabulary_loss.h"
+#include "model/threads.h"
+
+namespace kindred::lm {
+namespace {
+
+// By block: keys and values of the decoder's own tokens, and those of the encoder's states, which
+// are computed once.
+struct T5Cache : Cache {
+  std::vector<KeysValues> own;
+  std::vector<torch::Tensor> encoded;  // [m, 2 H d]
+
+  int64_t length() const override { return own.empty() ? 0 : own[0].length; }
+  std::unique_ptr<Cache> fork() const override {
+    auto copy = std::make_unique<T5Cache>();
+    copy->encoded = encoded;  // never written to
+    for (const KeysValues& layer : own) copy->own.push_back(layer.copy());
+    return copy;
+  }
+};
+
+std::vector<T5Cache*> own_caches(std::span<Cache* const> caches, int64_t sequences) {
+  check(static_cast<int64_t>(caches.size()) == sequences, "one cache for each sequence");
+  std::vector<T5Cache*> own;
+  for (Cache* cache : caches) {
+    own.push_back(dynamic_cast<T5Cache*>(cache));
+    check(own.back() != nullptr, "the cache was made by this model");
+  }
+  return own;
+}
+
+// Where the tokens of split sequences go: the encoder's positions, and the decoder's sequences of
+// the start token and the main text.
+struct Places {
+  std::vector<int64_t> encoder, encoder_offsets{0};
+  std::vector<int64_t> decoder, decoder_offsets{0};  // 0: the start token, t + 1: packed token t
+  std::vector<int64_t> after;  // by packed token: the decoder's position that predicts what follows
+
+  explicit Places(const SplitPacked& input) : after(static_cast<size_t>(input.tokens()), -1) {
+    const auto end_of = [](const std::vector<int64_t>& list) {
+      return static_cast<int64_t>(list.size());
+    };
+    for (size_t s = 0; s < input.splits.size(); ++s) {
+      const int64_t begin = input.offsets[s], split = input.splits[s], end = input.offsets[s + 1];
+      for (int64_t t = begin; t < split; ++t) encoder.push_back(t);
+      if (split > begin) after[static_cast<size_t>(split - 1)] = end_of(decoder);
+      decoder.push_back(0);
+      for (int64_t t = split; t < end; ++t) {
+        after[static_cast<size_t>(t)] = end_of(decoder);
+        decoder.push_back(t + 1);
+      }
+      encoder_offsets.push_back(end_of(encoder));
+      decoder_offsets.push_back(end_of(decoder));
+    }
+  }
+};
+
+// Runs task(sequence, its rows) for every sequence and joins what they return.
+template <class Task>
+torch::Tensor by_sequence(const torch::Tensor& rows, const std::vector<int64_t>& offsets,
+                          const Task& task) {
+  std::vector<torch::Tensor> outputs;
+  for (size_t s = 0; s + 1 < offsets.size(); ++s) {
+    outputs.push_back(task(s, rows.narrow(0, offsets[s], offsets[s + 1] - offsets[s])));
+  }
+  return torch::cat(outputs);
+}
+
+}  // namespace
+
+T5::T5(const T5Config& config, Weights weights, const LoadOptions& options) : config_(config) {
+  model::secure_threads();
+  const T5Layout layout = t5_layout(config_);
+  LayerLoader given(*this, std::move(weights), options);
+  compute_ = given.compute();
+  embeddings_ = given.table(layout.embeddings);
+  encoder_ = load_stack(given, layout.encoder, true);
+  decoder_ = load_stack(given, layout.decoder, false);
+  head_ = layout.head.empty() ? embeddings_ : given.table(layout.head);
+  train(false);
+}
+
+T5::Stack T5::load_stack(LayerLoader& given, const T5StackLayout& layout, bool both_ways) const {
+  const int64_t d = config_.d_model;
+  Stack stack;
+  stack.buckets = {config_.relative_attention_num_buckets, config_.relative_attention_max_distance,
+                   both_ways};
+  stack.bias = given.table(layout.bias, true);
+  for (const T5BlockLayout& block : layout.blocks) {
+    Block made;
+    made.norm_1 = given.norm(block.norm_1, d);
+    made.qkv = given.linear(block.qkv);
+    made.out = given.linear({block.out});
+    if (!block.cross_keys_values.empty()) {
+      made.cross_norm = given.norm(block.cross_norm, d);
+      made.cross_query = given.linear({block.cross_query});
+      made.cross_keys_values = given.linear(block.cross_keys_values);
+      made.cross_out = given.linear({block.cross_out});
+    }
+    made.norm_2 = given.norm(block.norm_2, d);
+    made.up = given.linear(block.up);
+    made.down = given.linear({block.down});
+    stack.blocks.push_back(std::move(made));
+  }
+  stack.final_norm = given.norm(layout.final_norm, d);
+  return stack;
+}
+
+std::set<std::string> T5::tables() const {
+  const T5Layout layout = t5_layout(config_);
+  return {layout.embeddings, layout.head};
+}
+
+std::string T5::tied_table() const {
+  const T5Layout layout = t5_layout(config_);
+  return layout.head.empty() ? layout.embeddings : std::string();
+}
+
+double T5::embedding_std() const {
+  const torch::NoGradGuard no_grad;
+  return embeddings_.to(torch::kFloat).std().item<double>();
+}
+
+torch::Tensor T5::embedded(const torch::Tensor& ids) const {
+  return torch::embedding(embeddings_, ids).to(torch::kFloat);
+}
+
+torch::Tensor T5::on_device(const std::vector<int64_t>& list) const {
+  return torch::tensor(list, torch::kInt64).to(device());
+}
+
+torch::Tensor T5::norm(const torch::Tensor& x, const NormWeights& weights) const {
+  return norm_rows(x, weights, false, config_.layer_norm_epsilon);
+}
+
+torch::Tensor T5::drop(const torch::Tensor& x) const {
+  return dropout() > 0 ? torch::dropout(x, dropout(), true) : x;
+}
+
+torch::Tensor T5::feed_forward(const Block& block, const torch::Tensor& x,
+                               const PassDropout& adapters) const {
+  const auto inner = block.up->forward(x, compute_, adapters);
+  const auto activated = config_.gated ? activate_gated(config_.activation, inner)
+                                       : activate(config_.activation, inner);
+  return block.down->forward(drop(activated), compute_, adapters).to(torch::kFloat);
+}
+
+torch::Tensor T5::run(const Stack& stack, const torch::Tensor& embeddings, const Attend& own,
+                      const Attend& cross) const {
+  const PassDropout adapters = draw_adapter_dropout();
+  auto x = drop(embeddings.to(torch::kFloat));
+  for (size_t i = 0; i < stack.blocks.size(); ++i) {
+    const Block& block = stack.blocks[i];
+    const auto mixed = own(block.qkv->forward(norm(x, block.norm_1), compute_, adapters), i);
+    x = x + drop(block.out->forward(mixed, compute_, adapters).to(torch::kFloat));
+    if (block.cross_query != nullptr) {
+      const auto queries =
+          block.cross_query->forward(norm(x, block.cross_norm), compute_, adapters);
+      x = x +
+          drop(block.cross_out->forward(cross(queries, i), compute_, adapters).to(torch::kFloat));
+    }
+    x = x + drop(feed_forward(block, norm(x, block.norm_2), adapters));
+  }
+  return drop(norm(x, stack.final_norm));
+}
+
+T5::Attend T5::packed_attend(const Stack& stack, const std::vector<int64_t>& offsets) const {
+  int64_t most = 0;
+  for (size_t s = 0; s + 1 < offsets.size(); ++s) {
+    most = std::max(most, offsets[s + 1] - offsets[s]);
+  }
+  // One matrix serves all sequences and all blocks: it depends on distances alone.
+  std::vector<torch::Tensor> biases;
+  if (most > 0) {
+    const auto bias = relative_bias(stack.bias, stack.buckets, 0, most, most);
+    for (size_t s = 0; s + 1 < offsets.size(); ++s) {
+      const int64_t n = offsets[s + 1] - offsets[s];
+      biases.push_back(bias.narrow(1, 0, n).narrow(2, 0, n));
+    }
+  }
+  return [this, offsets, biases](const torch::Tensor& qkv, size_t) {
+    const int64_t width = qkv.size(1) / 3;
+    return biased_attention_packed(qkv.narrow(1, 0, width), qkv.narrow(1, width, 2 * width),
+                                   {offsets, offsets, config_.num_heads, biases, dropout()});
+  };
+}
+
+torch::Tensor T5::encode(const Packed& input) {
+  check_packed(input, config_.d_model, longest());
+  return run(encoder_, input.embeddings, packed_attend(encoder_, input.offsets), {});
+}
+
+torch::Tensor T5::decode(const Packed& input, const Packed& encoded) {
+  check_packed(input, config_.d_model, longest());
+  check(encoded.sequences() == input.sequences(), "encoder's states for each sequence");
+  const PassDropout adapters = draw_adapter_dropout();
+  const Attend cross = [&](const torch::Tensor& queries, size_t layer) {
+    const auto read =
+        decoder_.blocks[layer].cross_keys_values->forward(encoded.embeddings, compute_, adapters);
+    return biased_attention_packed(
+        queries, read, {input.offsets, encoded.offsets, config_.num_heads, {}, dropout()});
+  };
+  return run(decoder_, input.embeddings, packed_attend(decoder_, input.offsets), cross);
+}
+
+torch::Tensor T5::for_head(const torch::Tensor& decoded) const {
+  if (!config_.scale_decoder_outputs) return decoded;
+  return decoded * (1 / std::sqrt(static_cast<double>(config_.d_model)));
+}
+
+torch::Tensor T5::hidden_after(const SplitPacked& input, const torch::Tensor& rows) {
+  check_packed(input, config_.d_model, longest());
+  check_splits(input);
+  const Places places(input);
+  const auto after = on_device(places.after).index_select(0, rows);
+  check(after.numel() == 0 || after.min().item<int64_t>() >= 0,
+        "only what follows a prompt is predicted");
+  const auto prompts = input.embeddings.index_select(0, on_device(places.encoder));
+  const Packed encoded{encode({prompts, places.encoder_offsets}), places.encoder_offsets};
+  const Packed main{main_texts(input.embeddings, places.decoder), places.decoder_offsets};
+  return for_head(decode(main, encoded).index_select(0, after));
+}
+
+torch::Tensor T5::logits(const torch::Tensor& hidden) {
+  return vocabulary_logits(hidden, head_.to(compute_));
+}
+
+torch::Tensor T5::log_probabilities(const torch::Tensor& hidden, const torch::Tensor& targets) {
+  return vocabulary_log_probabilities(hidden, head_.to(compute_), targets);
+}
+
+torch::Tensor T5::cross_entropy_sum(const torch::Tensor& hidden, const torch::Tensor& targets) {
+  return vocabulary_loss(hidden, head_.to(compute_), targets);
+}
+
+std::unique_ptr<Cache> T5::make_cache() {
+  auto cache = std::make_unique<T5Cache>();
+  cache->own.resize(decoder_.blocks.size());
+  return cache;
+}
+
+torch::Tensor T5::main_texts(const torch::Tensor& embeddings,
+                             const std::vector<int64_t>& places) const {
+  const auto start = torch::full({1}, config_.decoder_start_token_id, torch::kInt64);
+  return torch::cat({embedded(start.to(device())), embeddings.to(torch::kFloat)})
+      .index_select(0, on_device(places));
+}
+
+torch::Tensor T5::hidden_first(const SplitPacked& input, std::span<Cache* const> caches) {
+  const torch::NoGradGuard no_grad;
+  check_packed(input, config_.d_model, longest());
+  check_splits(input);
+  const std::vector<T5Cache*> own = own_caches(caches, input.sequences());
+  const Places places(input);
+  const auto prompts = input.embeddings.index_select(0, on_device(places.encoder));
+  const auto encoded = encode({prompts, places.encoder_offsets});
+  for (T5Cache* cache : own) {
+    check(cache->encoded.empty(), "caches of new sequences are empty");
+    cache->encoded.resize(decoder_.blocks.size());
+  }
+  for (size_t layer = 0; layer < decoder_.blocks.size(); ++layer) {
+    const auto read = decoder_.blocks[layer].cross_keys_values->forward(encoded, compute_);
+    for (size_t s = 0; s < own.size(); ++s) {
+      const int64_t begin = places.encoder_offsets[s];
+      own[s]->encoded[layer] = read.narrow(0, begin, places.encoder_offsets[s + 1] - begin);
+    }
+  }
+  std::vector<int64_t> last(places.decoder_offsets.begin() + 1, places.decoder_offsets.end());
+  for (int64_t& position : last) --position;
+  const Packed main{main_texts(input.embeddings, places.decoder), places.decoder_offsets};
+  return hidden_next(main, caches).index_select(0, on_device(last));
+}
+
+torch::Tensor T5::hidden_next(const Packed& next, std::span<Cache* const> caches) {
+  const torch::NoGradGuard no_grad;
+  check_packed(next, config_.d_model, longest());
+  const std::vector<T5Cache*> own = own_caches(caches, next.sequences());
+  std::vector<torch::Tensor> biases;
+  for (size_t s = 0; s < own.size(); ++s) {
+    const int64_t first = own[s]->length(), n = next.offsets[s + 1] - next.offsets[s];
+    check(!own[s]->encoded.empty(), "a sequence is begun by hidden_first");
+    check_length(s, first + n, longest());
+    biases.push_back(relative_bias(decoder_.bias, decoder_.buckets, first, n, first + n));
+  }
+  const BiasedShape shape{next.offsets, next.offsets, config_.num_heads, biases};
+  const Attend attend = [&](const torch::Tensor& qkv, size_t layer) {
+    const int64_t width = qkv.size(1) / 3;
+    return by_sequence(qkv, next.offsets, [&](size_t s, const torch::Tensor& rows) {
+      KeysValues& kept = own[s]->own[layer];
+      kept.append(rows.narrow(1, width, width), rows.narrow(1, 2 * width, width));
+      return biased_attention(rows.narrow(1, 0, width), kept.keys.narrow(0, 0, kept.length),
+                              kept.values.narrow(0, 0, kept.length), biases[s], shape);
+    });
+  };
+  const Attend cross = [&](const torch::Tensor& queries, size_t layer) {
+    const int64_t width = queries.size(1);
+    return by_sequence(queries, next.offsets, [&](size_t s, const torch::Tensor& rows) {
+      const auto& read = own[s]->encoded[layer];
+      return biased_attention(rows, read.narrow(1, 0, width), read.narrow(1, width, width), {},
+                              shape);
+    });
+  };
+  return for_head(run(decoder_, next.embeddings, attend, cross));
+}
+
+}  // namespace kindred::lm
