@@ -264,7 +264,9 @@ def write_small():
     write("cases.json", {"cases": cases, "variants": result})
 
 
+SOURCES = {"bert": ["vocab.txt"]}  # others: vocab.json, merges.txt
 FOLDERS = {
+    "bert": {"tokenizer_config.json": {"tokenizer_class": "BertTokenizer"}},
     "gpt2": {"config.json": {"model_type": "gpt2"}},
     "opt": {
         "config.json": {"model_type": "opt"},
@@ -292,7 +294,7 @@ FOLDERS = {
 
 def real_tokenizer(name):
     with tempfile.TemporaryDirectory() as folder:
-        for file in ("vocab.json", "merges.txt"):
+        for file in SOURCES.get(name, ["vocab.json", "merges.txt"]):
             shutil.copy(SHARED / "tokenizers" / name / file, folder)
         for file, content in FOLDERS[name].items():
             pathlib.Path(folder, file).write_text(json.dumps(content))
@@ -318,12 +320,23 @@ def random_ids(generator, size):
     return [generator.below(size) for _ in range(generator.below(40))]
 
 
+def titles():
+    """The titles of both catalogues, in the files' order."""
+    found = []
+    for file in ("amazon-beauty/beauty.item", "ml-1m-collm/items.item"):
+        rows = (SHARED / "data" / file).read_text().rstrip("\n").split("\n")
+        column = [name.split(":")[0] for name in rows[0].split("\t")].index("title")
+        found += [row.split("\t")[column] for row in rows[1:]]
+    return found
+
+
 def write_real():
     generator = Generator(SEED)
     lines = [generator.line() for _ in range(LINES)]
     path = SHARED / "data/amazon-musical-instruments/reviews_Musical_Instruments_5.json.gz"
     with gzip.open(path, "rt") as file:
         reviews = [json.loads(line)["reviewText"] for line in file]
+    catalogue = titles()
     result = {
         "lines": LINES, "chunk": CHUNK, "seed": SEED, "words": WORDS, "ranges": RANGES,
         "lines_digest": digest("\n".join(lines), 64), "tokenizers": {},
@@ -334,11 +347,14 @@ def write_real():
         ids = [random_ids(generator, len(tokenizer)) for _ in range(2000)]
         specials = [tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id]
         result["tokenizers"][name] = {
+            "sources": SOURCES.get(name, ["vocab.json", "merges.txt"]),
+            "lossless": "merges.txt" in SOURCES.get(name, ["merges.txt"]),
             "files": files,
             "size": len(tokenizer),
             "specials": specials,
             "random": chunked(tokenizer, lines, ids_row),
             "reviews": chunked(tokenizer, reviews, ids_row),
+            "titles": chunked(tokenizer, catalogue, ids_row),
             "decoded": chunked(tokenizer, ids, decoded_row),
         }
     write("real.json", result)
