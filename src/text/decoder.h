@@ -22,6 +22,11 @@ class Decoder {
   /// `clean` takes spaces before punctuation out again.
   Decoder& word_piece(std::string continuing, bool clean);
 
+  /// `mark` is a space; those of the first token can be left out.
+  Decoder& metaspace(std::string mark, bool drop_first);
+  /// SentencePiece: U+2581 is a space, "<0x41>" a byte, and the first space is left out.
+  Decoder& sentence_piece();
+
   /// The text of tokens; it may hold bytes that are not UTF-8.
   std::string text(std::vector<std::string> tokens) const;
 
@@ -29,6 +34,7 @@ class Decoder {
   using Step = std::function<void(std::vector<std::string>& tokens)>;
 
   void read(const JsonNode& node, int depth);
+  static Step step_of(const JsonNode& node, std::string_view name);
 
   std::vector<Step> steps_;
 };

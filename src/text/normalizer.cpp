@@ -97,6 +97,12 @@ Normalizer Normalizer::of_bert(const BertCleanUp& options) {
   return normalizer;
 }
 
+Normalizer Normalizer::of_function(std::function<std::string(std::string)> function) {
+  Normalizer normalizer;
+  normalizer.steps_.push_back(std::move(function));
+  return normalizer;
+}
+
 void Normalizer::read(const JsonNode& node, int depth, std::vector<Step>& steps) {
   if (depth > kDeepest) node.fail(cat("sequences nest deeper than ", kDeepest));
   const JsonNode type = node.at("type");

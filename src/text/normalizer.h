@@ -21,6 +21,8 @@ class Normalizer {
   static Normalizer of_form(NormalForm form);
   static Normalizer of_bert(const BertCleanUp& clean_up);
 
+  static Normalizer of_function(std::function<std::string(std::string)> function);
+
   bool empty() const { return steps_.empty(); }
   std::string apply(std::string_view text) const;
 

@@ -24,13 +24,19 @@ std::shared_ptr<Tokenizer> Tokenizer::load(const fs::path& folder) {
   if (has("vocab.txt")) {
     return make_tokenizer(parts_of_vocab_txt(folder, read_folder_specials(folder)));
   }
+  for (const char* name : {"tokenizer.model", "spiece.model"}) {
+    if (!has(name)) continue;
+    return make_tokenizer(parts_of_sentence_piece(folder / name, read_folder_specials(folder)));
+  }
   if (has("vocab.json") || has("merges.txt")) {
     const char* absent = has("vocab.json") ? "merges.txt" : "vocab.json";
     throw Error(Exit::missing, folder.string(),
                 cat("got no ", absent, ", expected vocab.json and merges.txt together"));
   }
-  throw Error(Exit::missing, folder.string(),
-              "got no tokenizer, expected tokenizer.json, vocab.txt, or vocab.json and merges.txt");
+  throw Error(
+      Exit::missing, folder.string(),
+      "got no tokenizer, expected tokenizer.json, tokenizer.model, spiece.model, vocab.txt, or "
+      "vocab.json and merges.txt");
 }
 
 std::shared_ptr<Tokenizer> Tokenizer::from_json(std::string_view json, const std::string& where) {

@@ -40,7 +40,8 @@ class Tokenizer {
   virtual ~Tokenizer() = default;
 
   /// Loads the tokenizer of a Hugging Face folder: `tokenizer.json`, followed literally (its
-  /// truncation and padding are not applied), else `vocab.json` + `merges.txt` or `vocab.txt`;
+  /// truncation and padding are not applied), else `vocab.json` + `merges.txt`,
+  /// `vocab.txt`, `tokenizer.model` or `spiece.model`;
   /// special tokens and flags also from `tokenizer_config.json`, `special_tokens_map.json` and
   /// `added_tokens.json`.
   /// Throws `missing` where the folder or its files are not there, `bad_data` naming file and line

@@ -130,6 +130,9 @@ TokenizerParts parts_of_vocab_and_merges(const fs::path& folder, const FolderSpe
 /// Reads `vocab.txt`, BERT's vocabulary, with the flags of `tokenizer_config.json`.
 TokenizerParts parts_of_vocab_txt(const fs::path& folder, const FolderSpecials& specials);
 
+/// Reads a SentencePiece model beside whatever else its folder holds.
+TokenizerParts parts_of_sentence_piece(const fs::path& path, const FolderSpecials& specials);
+
 /// A role's id among the parts' roles; throws `bad_data` where the vocabulary lacks the token.
 int32_t required_role(const TokenizerParts& parts, const std::string& role);
 

@@ -1,7 +1,7 @@
 """Fixtures of tests/text: a small tokenizer, awkward cases, and digests of ids of the real tokenizers.
 
-The reference is the `tokenizers` package (through `transformers` for the real folders). Run from the
-repository's root, where ../shared holds the tokenizers and the reviews:
+The reference is the `tokenizers` package (through `transformers` 5 for the real folders) and, for
+SentencePiece's own files, `sentencepiece` 0.2.3. Run from the repository's root, where ../shared holds the tokenizers and the reviews:
 
     .venv/bin/python tests/reference/text_tokenizer.py
 """
@@ -11,11 +11,13 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 
 os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 
+import sentencepiece  # noqa: E402
 from text_lines import RANGES, WORDS, Generator  # noqa: E402
 from tokenizers import (  # noqa: E402
     Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers,
@@ -264,8 +266,11 @@ def write_small():
     write("cases.json", {"cases": cases, "variants": result})
 
 
-SOURCES = {"bert": ["vocab.txt"]}  # others: vocab.json, merges.txt
+SOURCES = {"bert": ["vocab.txt"], "llama": ["tokenizer.model"], "t5": ["spiece.model"]}
+# others: vocab.json, merges.txt
 FOLDERS = {
+    "llama": {"tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer"}},
+    "t5": {"tokenizer_config.json": {"tokenizer_class": "T5Tokenizer"}},
     "bert": {"tokenizer_config.json": {"tokenizer_class": "BertTokenizer"}},
     "gpt2": {"config.json": {"model_type": "gpt2"}},
     "opt": {
@@ -292,13 +297,44 @@ FOLDERS = {
 }  # fmt: skip
 
 
+class SlowTokenizer:
+    """Ids of a SentencePiece model as the slow tokenizers of transformers 4 give them: special tokens are cut
+    out first, each stretch between them goes through sentencepiece on its own. One thing is later
+    transformers': T5's end token is added to a text that ends with one too. Decoding is transformers 5's."""
+
+    def __init__(self, name, path, later):
+        self.model = sentencepiece.SentencePieceProcessor(model_file=str(path))
+        self.ids = {"<s>": 1, "</s>": 2, "<unk>": 0} if name == "llama" else {"<pad>": 0, "</s>": 1, "<unk>": 2}
+        self.before, self.after = ([1], []) if name == "llama" else ([], [1])
+        if name == "t5":
+            self.ids |= {f"<extra_id_{i}>": self.model.get_piece_size() + 99 - i for i in range(100)}
+        cut = [rf"\s*{token}\s*" if "extra" in token else re.escape(token) for token in self.ids]
+        self.special = re.compile(f"({'|'.join(cut)})")
+        self.later = later
+        self.decode = later.decode
+        for role in ("bos", "eos", "pad", "unk"):
+            setattr(self, f"{role}_token_id", getattr(later, f"{role}_token_id"))
+
+    def __len__(self):
+        return len(self.later)
+
+    def __call__(self, text):
+        self.input_ids = list(self.before)
+        for i, part in enumerate(self.special.split(text)):
+            self.input_ids += [self.ids[part.strip()]] if i % 2 else self.model.encode(part)
+        self.input_ids += self.after
+        return self
+
+
 def real_tokenizer(name):
     with tempfile.TemporaryDirectory() as folder:
         for file in SOURCES.get(name, ["vocab.json", "merges.txt"]):
             shutil.copy(SHARED / "tokenizers" / name / file, folder)
         for file, content in FOLDERS[name].items():
             pathlib.Path(folder, file).write_text(json.dumps(content))
-        return AutoTokenizer.from_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        source = SOURCES.get(name, [""])[0]
+        return SlowTokenizer(name, pathlib.Path(folder, source), tokenizer) if "model" in source else tokenizer
 
 
 def chunked(tokenizer, lines, what):

@@ -141,7 +141,8 @@ TEST_P(RealTokenizer, SizeAndSpecialTokensEqualTheReference) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Folders, RealTokenizer, testing::Values("bert", "gpt2", "opt", "qwen"),
+INSTANTIATE_TEST_SUITE_P(Folders, RealTokenizer,
+                         testing::Values("bert", "gpt2", "llama", "opt", "qwen", "t5"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
