@@ -8,11 +8,13 @@ find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
+# Its pkg-config file would link the trainer too.
+find_library(KINDRED_SENTENCEPIECE sentencepiece REQUIRED)
 
 add_library(kindred_base_libraries INTERFACE)
 target_link_libraries(kindred_base_libraries INTERFACE
   Threads::Threads yaml-cpp spdlog::spdlog simdjson::simdjson ZLIB::ZLIB OpenSSL::Crypto
-  PkgConfig::ZSTD PkgConfig::UTF8PROC)
+  PkgConfig::ZSTD PkgConfig::UTF8PROC ${KINDRED_SENTENCEPIECE})
 
 # The run registry, in the rooms above.
 find_package(SQLite3 REQUIRED)

@@ -7,62 +7,85 @@
 
 namespace kindred::text {
 
+/// A word's symbols before any merge, and the unknown token that waits to be joined by more.
+class BpeModel::Symbols {
+ public:
+  Symbols(std::vector<int32_t>& ids, const BpeModelOptions& options)
+      : ids_(ids), options_(options) {}
+
+  void add(int32_t id) {
+    end_unknown();
+    ids_.push_back(id);
+  }
+  void add_unknown() {
+    if (!options_.unk) return;
+    if (!options_.fuse_unk) end_unknown();
+    unknown_ = true;
+  }
+  void end_unknown() {
+    if (unknown_) ids_.push_back(*options_.unk);
+    unknown_ = false;
+  }
+  /// The reference puts bytes in front of an unknown token that waits.
+  std::vector<int32_t>& bytes() { return ids_; }
+
+ private:
+  std::vector<int32_t>& ids_;
+  const BpeModelOptions& options_;
+  bool unknown_ = false;
+};
+
 BpeModel::BpeModel(const Vocabulary& vocabulary, std::span<const Merge> merges,
                    BpeModelOptions options)
-    : vocabulary_(vocabulary), merges_(merges), options_(options) {
-  for (int byte = 0; byte < 256; ++byte) {
-    std::string token;
-    append_utf8(token, byte_characters()[byte]);
-    byte_ids_[byte] = vocabulary.find(token).value_or(kNoToken);
-  }
+    : vocabulary_(vocabulary),
+      merges_(merges),
+      options_(options),
+      byte_ids_(options.byte_level ? visible_byte_ids(vocabulary) : numbered_byte_ids(vocabulary)) {
 }
 
 int BpeModel::known_bytes() const {
   return static_cast<int>(
-      std::count_if(byte_ids_.begin(), byte_ids_.end(), [](int32_t id) { return id != kNoToken; }));
+      std::count_if(byte_ids_.begin(), byte_ids_.end(), [](int32_t id) { return id >= 0; }));
+}
+
+void BpeModel::add_bytes(std::string_view word, Symbols& symbols) const {
+  for (const char byte : word) {
+    const int32_t id = byte_ids_[static_cast<uint8_t>(byte)];
+    if (id >= 0) {
+      symbols.add(id);
+    } else {
+      symbols.add_unknown();
+    }
+  }
+}
+
+void BpeModel::add_characters(std::string_view word, Symbols& symbols) const {
+  for (size_t at = 0; at < word.size();) {
+    const std::string_view character = word.substr(at, code_point_at(word, at).length);
+    at += character.size();
+    if (const auto id = vocabulary_.find(character)) {
+      symbols.add(*id);
+    } else if (!options_.byte_fallback || !append_byte_ids(byte_ids_, character, symbols.bytes())) {
+      symbols.add_unknown();
+    }
+  }
 }
 
 void BpeModel::encode_word(std::string_view word, std::vector<int32_t>& symbols) const {
   symbols.clear();
   if (options_.ignore_merges) {
-    if (const auto id = vocabulary_.find(to_byte_level(word))) return symbols.push_back(*id);
+    const auto id =
+        options_.byte_level ? vocabulary_.find(to_byte_level(word)) : vocabulary_.find(word);
+    if (id) return symbols.push_back(*id);
   }
-  bool after_unknown = false;
-  for (const char byte : word) {
-    const int32_t id = byte_ids_[static_cast<uint8_t>(byte)];
-    const bool unknown = id == kNoToken;
-    if (!unknown) {
-      symbols.push_back(id);
-    } else if (options_.unk && !(after_unknown && options_.fuse_unk)) {
-      symbols.push_back(*options_.unk);
-    }
-    after_unknown = unknown;
+  Symbols first(symbols, options_);
+  if (options_.byte_level) {
+    add_bytes(word, first);
+  } else {
+    add_characters(word, first);
   }
+  first.end_unknown();
   merge_symbols(symbols, merges_);
-}
-
-void BpeModel::encode(std::span<const std::string_view> words, std::vector<int32_t>& ids) const {
-  const WordCaches::Lease cache(caches_);
-  std::vector<int32_t> symbols;
-  for (const std::string_view word : words) {
-    if (word.size() > WordCache::kLongestWord) {
-      encode_word(word, symbols);
-      ids.insert(ids.end(), symbols.begin(), symbols.end());
-      continue;
-    }
-    const WordCache::Key key(word);
-    WordCache::Entry& entry = cache->place(key);
-    if (entry.key != key) {
-      encode_word(word, symbols);
-      if (symbols.size() > WordCache::kMostIds) {
-        ids.insert(ids.end(), symbols.begin(), symbols.end());
-        continue;
-      }
-      entry.key = key;
-      std::fill(std::copy(symbols.begin(), symbols.end(), entry.ids.begin()), entry.ids.end(), -1);
-    }
-    for (size_t i = 0; i < entry.ids.size() && entry.ids[i] >= 0; ++i) ids.push_back(entry.ids[i]);
-  }
 }
 
 }  // namespace kindred::text

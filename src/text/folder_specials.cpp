@@ -15,13 +15,6 @@ namespace {
 constexpr std::array<std::string_view, 7> kRoles{"bos_token", "eos_token", "unk_token", "sep_token",
                                                  "pad_token", "cls_token", "mask_token"};
 
-/// A small JSON file of the folder, or nothing.
-std::unique_ptr<JsonDocument> open(const fs::path& folder, const char* name) {
-  const fs::path path = folder / name;
-  if (!fs::exists(path)) return nullptr;
-  return std::make_unique<JsonDocument>(read_file(path, uint64_t{1} << 28), path.string());
-}
-
 /// "</s>" or {"content": "</s>", ...}
 AddedToken named_token(const JsonNode& node) {
   if (node.is_object()) return added_token(node, true);
@@ -84,11 +77,17 @@ std::span<const std::string_view> special_roles() {
   return kRoles;
 }
 
+std::unique_ptr<JsonDocument> open_json(const fs::path& folder, const char* name) {
+  const fs::path path = folder / name;
+  if (!fs::exists(path)) return nullptr;
+  return std::make_unique<JsonDocument>(read_file(path, uint64_t{1} << 28), path.string());
+}
+
 FolderSpecials read_folder_specials(const fs::path& folder) {
   FolderSpecials specials;
   specials.where = folder.string();
-  const auto config = open(folder, "tokenizer_config.json");
-  const auto map = open(folder, "special_tokens_map.json");
+  const auto config = open_json(folder, "tokenizer_config.json");
+  const auto map = open_json(folder, "special_tokens_map.json");
   const auto decoder = config ? config->root().find("added_tokens_decoder") : std::nullopt;
   // Folders of the older kind, without that key, let the map rule (as the reference does).
   if (map && !decoder) read_roles(map->root(), specials);
@@ -99,19 +98,39 @@ FolderSpecials read_folder_specials(const fs::path& folder) {
       specials.tokenizer_class.resize(specials.tokenizer_class.size() - 4);
     }
     specials.add_prefix_space = root.flag("add_prefix_space", false);
-    specials.add_bos = root.flag("add_bos_token", false);
-    specials.add_eos = root.flag("add_eos_token", false);
+    if (const auto add = root.find("add_bos_token")) specials.add_bos = add->boolean();
+    if (const auto add = root.find("add_eos_token")) specials.add_eos = add->boolean();
+    specials.clean_up_spaces = root.flag("clean_up_tokenization_spaces", false);
     read_roles(root, specials);
   }
   if (map && decoder) read_roles(map->root(), specials);
   if (decoder) {
     read_added_decoder(*decoder, specials);
-  } else if (const auto added = open(folder, "added_tokens.json")) {
+  } else if (const auto added = open_json(folder, "added_tokens.json")) {
     read_added_json(added->root(), specials);
   }
   std::stable_sort(specials.added.begin(), specials.added.end(),
                    [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
   return specials;
+}
+
+void add_listed(const FolderSpecials& specials, TokenizerParts& parts) {
+  for (const AddedToken& token : specials.added) {
+    parts.vocabulary.add(token.content, token.id, specials.where);
+    parts.added.push_back(token);
+  }
+}
+
+void add_missing(const FolderSpecials& specials, TokenizerParts& parts) {
+  const auto add = [&](const AddedToken& token) {
+    if (parts.vocabulary.find(token.content)) return;
+    parts.vocabulary.add(token.content, parts.vocabulary.size(), specials.where);
+  };
+  for (const std::string_view role : special_roles()) {
+    const auto found = specials.roles.find(std::string(role));
+    if (found != specials.roles.end()) add(found->second);
+  }
+  for (const AddedToken& token : specials.additional) add(token);
 }
 
 void apply_specials(const FolderSpecials& specials, TokenizerParts& parts) {

@@ -11,6 +11,10 @@ namespace {
 constexpr int kDeepest = 16;
 constexpr size_t kWordsAtOnce = 1024;
 
+bool starts_with_space(std::string_view word) {
+  return char_class(code_point_at(word, 0).value) == CharClass::space;
+}
+
 }  // namespace
 
 /// Words on their way to the sink.
@@ -39,11 +43,30 @@ PreTokenizer PreTokenizer::of_rule(SplitRule rule, bool add_prefix_space) {
   return result;
 }
 
+PreTokenizer PreTokenizer::of_bert() {
+  PreTokenizer result;
+  result.steps_.push_back({.rule = {SplitRule::Kind::bert}, .drop_spaces = true});
+  return result;
+}
+
 PreTokenizer PreTokenizer::of_json(const JsonNode& node) {
   PreTokenizer result;
   read(node, 0, result);
-  if (!result.byte_level_) node.fail("got no ByteLevel step, expected one at the end");
   return result;
+}
+
+void PreTokenizer::read_split(const JsonNode& node, PreTokenizer& result) {
+  const JsonNode pattern = node.at("pattern").at("Regex");
+  const auto rule = SplitRule::of_regex(pattern.text());
+  if (!rule) {
+    pattern.fail(cat("got ", shown(pattern.text()),
+                     ", expected the expression of GPT-2, of Qwen 2 or of Llama 3"));
+  }
+  // Every character matches these expressions: with `Isolated` the matches are the words.
+  if (node.at("behavior").text() != "Isolated" || node.flag("invert", false)) {
+    node.fail("expected the behavior Isolated, not inverted");
+  }
+  result.steps_.push_back({*rule});
 }
 
 void PreTokenizer::read(const JsonNode& node, int depth, PreTokenizer& result) {
@@ -64,32 +87,29 @@ void PreTokenizer::read(const JsonNode& node, int depth, PreTokenizer& result) {
     const bool alone = node.flag("individual_digits", false);
     result.steps_.push_back({{alone ? Kind::digit : Kind::digits}, false});
   } else if (name == "Split") {
-    const JsonNode pattern = node.at("pattern").at("Regex");
-    const auto rule = SplitRule::of_regex(pattern.text());
-    if (!rule) {
-      pattern.fail(cat("got ", shown(pattern.text()),
-                       ", expected the expression of GPT-2, of Qwen 2 or of Llama 3"));
+    read_split(node, result);
+  } else if (name == "BertPreTokenizer") {
+    result.steps_.push_back({.rule = {Kind::bert}, .drop_spaces = true});
+  } else if (name == "WhitespaceSplit") {
+    result.steps_.push_back({.rule = {Kind::spaces}, .drop_spaces = true});
+  } else if (name == "Punctuation") {
+    if (const auto behavior = node.find("behavior"); behavior && behavior->text() != "Isolated") {
+      behavior->fail(cat("got ", shown(behavior->text()), ", expected Isolated"));
     }
-    // Every character matches these expressions: with `Isolated` the matches are the words.
-    if (node.at("behavior").text() != "Isolated" || node.flag("invert", false)) {
-      node.fail("expected the behavior Isolated, not inverted");
-    }
-    result.steps_.push_back({*rule, false});
+    result.steps_.push_back({{Kind::punctuation}});
   } else {
-    type.fail(cat("got ", shown(name), ", expected ByteLevel, Split, Digits or Sequence"));
+    type.fail(cat("got ", shown(name),
+                  ", expected ByteLevel, Split, Digits, Punctuation, WhitespaceSplit, "
+                  "BertPreTokenizer or Sequence"));
   }
-}
-
-bool PreTokenizer::add_prefix_space() const {
-  return std::any_of(steps_.begin(), steps_.end(),
-                     [](const Step& step) { return step.add_prefix_space; });
 }
 
 void PreTokenizer::apply(size_t step, std::string_view piece, Buffer& buffer) const {
   if (step == steps_.size()) return buffer.add(piece);
   const auto cut = [&](std::string_view text) {
-    split_words(text, steps_[step].rule,
-                [&](std::string_view word) { apply(step + 1, word, buffer); });
+    split_words(text, steps_[step].rule, [&](std::string_view word) {
+      if (!steps_[step].drop_spaces || !starts_with_space(word)) apply(step + 1, word, buffer);
+    });
   };
   if (steps_[step].add_prefix_space && piece[0] != ' ') {
     const std::string spaced = " " + std::string(piece);

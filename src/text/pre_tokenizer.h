@@ -14,28 +14,34 @@ namespace kindred::text {
 /// Receives words in order, some at a time; they live during the call only.
 using WordSink = std::function<void(std::span<const std::string_view>)>;
 
-/// A chain of cuts; each works on what the one before it left.
+/// A chain of cuts; each works on what the one before it left. Without any, a text is one word.
 class PreTokenizer {
  public:
-  /// Reads the `pre_tokenizer` of a `tokenizer.json`: ByteLevel, Digits, Split by a known regular
-  /// expression, and Sequences of these that end in ByteLevel. Throws `bad_data` for any other.
+  /// Reads the `pre_tokenizer` of a `tokenizer.json`: ByteLevel (the last of its chain), Digits,
+  /// Punctuation, Split by a known regular expression, WhitespaceSplit, BertPreTokenizer, and
+  /// Sequences of these. Throws `bad_data` for any other.
   static PreTokenizer of_json(const JsonNode& node);
+  /// Words of bytes, as the byte-level tokenizers have them.
   static PreTokenizer of_rule(SplitRule rule, bool add_prefix_space);
+  static PreTokenizer of_bert();
 
   /// Cuts well-formed text. A word holds the text's own bytes (and the prefix space where one is
-  /// added).
+  /// added); white space may be left out.
   void split(std::string_view text, const WordSink& sink) const;
 
-  bool add_prefix_space() const;
+  /// Whether the words are bytes for a byte-level model.
+  bool byte_level() const { return byte_level_; }
 
  private:
   struct Step {
     SplitRule rule;
     bool add_prefix_space = false;  // each piece that does not start with a space gets one
+    bool drop_spaces = false;       // pieces of white space are left out
   };
   class Buffer;
 
   static void read(const JsonNode& node, int depth, PreTokenizer& result);
+  static void read_split(const JsonNode& node, PreTokenizer& result);
   void apply(size_t step, std::string_view piece, Buffer& buffer) const;
 
   std::vector<Step> steps_;

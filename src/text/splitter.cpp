@@ -1,6 +1,9 @@
 #include "text/splitter.h"
 
+#include <algorithm>
 #include <array>
+
+#include "text/clean_up.h"
 
 namespace kindred::text {
 namespace {
@@ -144,6 +147,37 @@ size_t digits_word(std::string_view text, bool alone) {
   return at;
 }
 
+/// Characters up to the next that `stops`, at least one.
+template <class Stops>
+size_t until(std::string_view text, Stops&& stops) {
+  size_t at = 0;
+  while (at < text.size()) {
+    const CodePoint next = code_point_at(text, at);
+    if (at > 0 && stops(next.value)) break;
+    at += next.length;
+  }
+  return at;
+}
+
+bool is_space(char32_t code_point) {
+  return char_class(code_point) == CharClass::space;
+}
+
+size_t bert_word(std::string_view text, bool cut_spaces) {
+  const CodePoint first = code_point_at(text, 0);
+  if (is_punctuation(first.value)) return first.length;
+  if (cut_spaces && is_space(first.value)) {
+    return until(text, [](char32_t next) { return !is_space(next); });
+  }
+  return until(
+      text, [&](char32_t next) { return is_punctuation(next) || (cut_spaces && is_space(next)); });
+}
+
+size_t spaces_or_rest(std::string_view text) {
+  const bool spaces = is_space(code_point_at(text, 0).value);
+  return until(text, [&](char32_t next) { return is_space(next) != spaces; });
+}
+
 constexpr std::string_view kGpt2 =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 constexpr std::string_view kQwen =
@@ -169,6 +203,13 @@ size_t first_word(std::string_view text, SplitRule rule) {
     case SplitRule::Kind::digit:
     case SplitRule::Kind::digits:
       return digits_word(text, rule.kind == SplitRule::Kind::digit);
+    case SplitRule::Kind::spaces:
+      return spaces_or_rest(text);
+    case SplitRule::Kind::bert:
+    case SplitRule::Kind::punctuation:
+      return bert_word(text, rule.kind == SplitRule::Kind::bert);
+    case SplitRule::Kind::marked:
+      return std::min(text.find(kSpaceMark, 1), text.size());
     case SplitRule::Kind::whole:
       break;
   }

@@ -13,6 +13,9 @@
 
 namespace kindred::text {
 
+/// Which end of a text is cut where it is too long.
+enum class Side { left, right };
+
 /// What `encode` does beside splitting.
 struct EncodeOptions {
   /// Adds what the tokenizer's post-processor adds (a leading `</s>` for OPT, nothing for GPT-2).
@@ -20,6 +23,15 @@ struct EncodeOptions {
   /// Reads special strings in the text ("<|endoftext|>") as the special tokens they name. Off for
   /// text that people wrote: then it yields no special id.
   bool parse_special = true;
+  /// The most ids of the result, special tokens included; longer texts are cut. Absent: no limit.
+  std::optional<size_t> max_length = {};
+  Side truncation_side = Side::right;
+};
+
+/// Two texts as one input.
+struct PairIds {
+  std::vector<int32_t> ids;
+  std::vector<int32_t> types;  ///< of each id: the text it belongs to, as the tokenizer numbers it
 };
 
 /// Text to ids and back. Immutable: one object may be used from many threads at once.
@@ -28,8 +40,10 @@ class Tokenizer {
   virtual ~Tokenizer() = default;
 
   /// Loads the tokenizer of a Hugging Face folder: `tokenizer.json`, followed literally (its
-  /// truncation and padding are not applied), else `vocab.json` + `merges.txt`; special tokens and
-  /// flags also from `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
+  /// truncation and padding are not applied), else `vocab.json` + `merges.txt`,
+  /// `vocab.txt`, `tokenizer.model` or `spiece.model`;
+  /// special tokens and flags also from `tokenizer_config.json`, `special_tokens_map.json` and
+  /// `added_tokens.json`.
   /// Throws `missing` where the folder or its files are not there, `bad_data` naming file and line
   /// or key otherwise.
   static std::shared_ptr<Tokenizer> load(const fs::path& folder);
@@ -38,9 +52,16 @@ class Tokenizer {
   static std::shared_ptr<Tokenizer> from_json(std::string_view json, const std::string& where);
 
   /// The ids of a text. Ill-formed UTF-8 is read as U+FFFD. Time grows linearly with the text, up
-  /// to a logarithm within one long word.
+  /// to a logarithm within one long word. Throws `config` where `max_length` leaves no room for the
+  /// special tokens.
   virtual std::vector<int32_t> encode(std::string_view text,
                                       const EncodeOptions& options = {}) const = 0;
+
+  /// The ids of two texts, with what the post-processor puts around and between them. Beyond
+  /// `max_length` the longer text is cut first, then both alike. Throws `config` where the
+  /// tokenizer's file does not say what stands around two texts.
+  virtual PairIds encode_pair(std::string_view first, std::string_view second,
+                              const EncodeOptions& options = {}) const = 0;
 
   /// The text of ids; ids without a token add nothing. Bytes that are not UTF-8 become U+FFFD.
   /// `skip_special` leaves special tokens out.

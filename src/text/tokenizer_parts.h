@@ -2,6 +2,7 @@
 // What the readers of tokenizer files gather, and the tokenizer is made of.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -10,17 +11,20 @@
 #include "core/files.h"
 #include "text/added_tokens.h"
 #include "text/bpe_model.h"
+#include "text/decoder.h"
 #include "text/json_node.h"
 #include "text/merge_table.h"
 #include "text/normalizer.h"
+#include "text/post_processor.h"
 #include "text/pre_tokenizer.h"
 #include "text/tokenizer.h"
 #include "text/vocabulary.h"
+#include "text/word_model.h"
 
 namespace kindred::text {
 
-/// How tokens become text again.
-enum class Decoder { byte_level, joined_by_spaces };
+/// Makes the word model once the vocabulary, which outlives it, is complete.
+using ModelMaker = std::function<std::unique_ptr<WordModel>(const Vocabulary& vocabulary)>;
 
 struct TokenizerParts {
   std::string where;  ///< the file, for messages
@@ -28,10 +32,10 @@ struct TokenizerParts {
   std::vector<AddedToken> added;
   Normalizer normalizer;
   PreTokenizer pre_tokenizer;
-  std::vector<Merge> merges;
-  BpeModelOptions model;
-  std::vector<int32_t> prefix, suffix;  ///< added around every text
-  Decoder decoder = Decoder::byte_level;
+  ModelMaker make_model;
+  PostProcessor post_processor;
+  Decoder decoder;
+  bool clean_up_spaces = false;          ///< decoded text loses spaces before signs
   std::map<std::string, int32_t> roles;  ///< "bos_token" and the like
 };
 
@@ -43,12 +47,17 @@ struct FolderSpecials {
   std::map<std::string, AddedToken> roles;  ///< by role; ids unset
   std::vector<AddedToken> added;            ///< with ids
   std::vector<AddedToken> additional;       ///< without role; ids unset
-  bool add_prefix_space = false, add_bos = false, add_eos = false;
+  bool add_prefix_space = false;
+  std::optional<bool> add_bos, add_eos;
+  bool clean_up_spaces = false;
 };
 
 /// The parts named "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token" and
 /// "mask_token", in the reference's order.
 std::span<const std::string_view> special_roles();
+
+/// A JSON file of the folder, or nothing where it is absent.
+std::unique_ptr<JsonDocument> open_json(const fs::path& folder, const char* name);
 
 FolderSpecials read_folder_specials(const fs::path& folder);
 
@@ -92,8 +101,24 @@ class MergeReader {
 /// `vocab.json` and the `vocab` of `tokenizer.json`: token -> id.
 void read_vocabulary(const JsonNode& node, Vocabulary& vocabulary);
 
+/// A model that needs no complete vocabulary, made already. It is given out once.
+ModelMaker given_model(std::unique_ptr<WordModel> model);
+
+/// Makes a byte-pair model; warns where bytes have no token in a byte-level one.
+ModelMaker bpe_maker(std::vector<Merge> merges, BpeModelOptions options, std::string where);
+
+/// Reads the `model` of a `tokenizer.json` of words of bytes or of characters; its tokens go into
+/// the vocabulary.
+ModelMaker read_model(const JsonNode& model, bool byte_level, Vocabulary& vocabulary);
+
 /// Reads a `tokenizer.json`.
 TokenizerParts parts_of_json(const JsonNode& root);
+
+/// Adds the tokens to which the folder gives ids.
+void add_listed(const FolderSpecials& specials, TokenizerParts& parts);
+
+/// Special tokens of the folder that the vocabulary lacks follow it, in the reference's order.
+void add_missing(const FolderSpecials& specials, TokenizerParts& parts);
 
 /// Adds what the folder names beside its `tokenizer.json`: parts played, and special tokens that
 /// the vocabulary has.
@@ -102,6 +127,15 @@ void apply_specials(const FolderSpecials& specials, TokenizerParts& parts);
 /// Reads `vocab.json` and `merges.txt`, with the rules of the folder's tokenizer class.
 TokenizerParts parts_of_vocab_and_merges(const fs::path& folder, const FolderSpecials& specials);
 
-std::shared_ptr<Tokenizer> make_byte_level_tokenizer(TokenizerParts parts);
+/// Reads `vocab.txt`, BERT's vocabulary, with the flags of `tokenizer_config.json`.
+TokenizerParts parts_of_vocab_txt(const fs::path& folder, const FolderSpecials& specials);
+
+/// Reads a SentencePiece model beside whatever else its folder holds.
+TokenizerParts parts_of_sentence_piece(const fs::path& path, const FolderSpecials& specials);
+
+/// A role's id among the parts' roles; throws `bad_data` where the vocabulary lacks the token.
+int32_t required_role(const TokenizerParts& parts, const std::string& role);
+
+std::shared_ptr<Tokenizer> make_tokenizer(TokenizerParts parts);
 
 }  // namespace kindred::text

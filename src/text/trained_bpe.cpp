@@ -85,7 +85,7 @@ std::shared_ptr<Tokenizer> TrainedBpe::tokenizer() const {
     specials.roles[role] = {.content = content.get<std::string>(), .special = true};
   }
   apply_specials(specials, parts);
-  return make_byte_level_tokenizer(std::move(parts));
+  return make_tokenizer(std::move(parts));
 }
 
 void TrainedBpe::save(const fs::path& folder) const {

@@ -72,9 +72,10 @@ void add_defaults(Family family, FolderSpecials& specials) {
   }
 }
 
-void read_merges(const fs::path& path, TokenizerParts& parts) {
+std::vector<Merge> read_merges(const fs::path& path, const Vocabulary& vocabulary) {
   const std::string text = read_file(path, uint64_t{1} << 30);
-  MergeReader reader(parts.vocabulary);
+  std::vector<Merge> merges;
+  MergeReader reader(vocabulary);
   size_t line_number = 0;
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
@@ -83,29 +84,12 @@ void read_merges(const fs::path& path, TokenizerParts& parts) {
     ++line_number;
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.empty() || (line_number == 1 && line.starts_with("#version"))) continue;
-    parts.merges.push_back(reader.read(line, [&] { return cat(path.string(), ":", line_number); }));
+    merges.push_back(reader.read(line, [&] { return cat(path.string(), ":", line_number); }));
   }
-  if (parts.merges.empty()) {
+  if (merges.empty()) {
     throw Error(Exit::bad_data, path.string(), "the file has no merges; it may be incomplete");
   }
-}
-
-/// Tokens of the folder that the vocabulary lacks follow it, in the reference's order.
-void add_missing(const FolderSpecials& specials, bool append, TokenizerParts& parts) {
-  for (const AddedToken& token : specials.added) {
-    parts.vocabulary.add(token.content, token.id, specials.where);
-    parts.added.push_back(token);
-  }
-  if (!append) return;
-  const auto add = [&](const AddedToken& token) {
-    if (parts.vocabulary.find(token.content)) return;
-    parts.vocabulary.add(token.content, parts.vocabulary.size(), specials.where);
-  };
-  for (const std::string_view role : special_roles()) {
-    const auto found = specials.roles.find(std::string(role));
-    if (found != specials.roles.end()) add(found->second);
-  }
-  for (const AddedToken& token : specials.additional) add(token);
+  return merges;
 }
 
 }  // namespace
@@ -116,7 +100,8 @@ TokenizerParts parts_of_vocab_and_merges(const fs::path& folder, const FolderSpe
   parts.where = path.string();
   read_vocabulary(JsonDocument(read_file(path, uint64_t{1} << 30), parts.where).root(),
                   parts.vocabulary);
-  read_merges(folder / "merges.txt", parts);
+  parts.make_model =
+      bpe_maker(read_merges(folder / "merges.txt", parts.vocabulary), {}, parts.where);
 
   FolderSpecials specials = given;
   const Family family = family_of(folder, given);
@@ -124,24 +109,26 @@ TokenizerParts parts_of_vocab_and_merges(const fs::path& folder, const FolderSpe
   // Two bare files, with nothing that says whose they are, get no token they do not hold.
   const bool described =
       fs::exists(folder / "config.json") || fs::exists(folder / "tokenizer_config.json");
-  add_missing(specials, described || !given.roles.empty(), parts);
+  add_listed(specials, parts);
+  if (described || !given.roles.empty()) add_missing(specials, parts);
   apply_specials(specials, parts);
 
   if (family == Family::qwen2) parts.normalizer = Normalizer::of_form(NormalForm::nfc);
   const SplitRule rule = family == Family::qwen2 ? SplitRule{SplitRule::Kind::cl100k, 1}
                                                  : SplitRule{SplitRule::Kind::gpt2};
   parts.pre_tokenizer = PreTokenizer::of_rule(rule, specials.add_prefix_space);
-  const auto add_around = [&](const char* role, std::vector<int32_t>& around) {
-    if (const auto found = parts.roles.find(role); found != parts.roles.end()) {
-      around.push_back(found->second);
-    }
+  parts.decoder.byte_level();
+  const auto ids_of = [&](const char* role, bool wanted) {
+    const auto found = parts.roles.find(role);
+    if (!wanted || found == parts.roles.end()) return std::vector<int32_t>();
+    return std::vector<int32_t>{found->second};
   };
   if (family == Family::roberta) {
-    add_around("cls_token", parts.prefix);
-    add_around("sep_token", parts.suffix);
-  } else {
-    if (specials.add_bos) add_around("bos_token", parts.prefix);
-    if (specials.add_eos) add_around("eos_token", parts.suffix);
+    parts.post_processor = PostProcessor::of_roberta(required_role(parts, "cls_token"),
+                                                     required_role(parts, "sep_token"));
+  } else if (specials.add_bos.value_or(false) || specials.add_eos.value_or(false)) {
+    parts.post_processor = PostProcessor(ids_of("bos_token", specials.add_bos.value_or(false)),
+                                         ids_of("eos_token", specials.add_eos.value_or(false)));
   }
   return parts;
 }

@@ -27,6 +27,11 @@ class Vocabulary {
   bool has(int32_t id) const { return id >= 0 && id < size(); }
   std::optional<int32_t> find(std::string_view token) const;
 
+  /// Every token and its id; the texts live as long as the vocabulary.
+  std::vector<std::pair<std::string_view, int32_t>> entries() const {
+    return {ids_.begin(), ids_.end()};
+  }
+
  private:
   struct Hash {
     using is_transparent = void;

@@ -1,4 +1,5 @@
-"""Writes src/text/unicode_exceptions.inc: where utf8proc's Unicode tables differ from the reference's.
+"""Writes src/text/unicode_exceptions.inc, where utf8proc's Unicode tables differ from the reference's,
+and src/text/clean_up_tables.inc, the reference's own classes of BERT's clean-up, whole.
 
 The reference is the `tokenizers` package; it is asked about every code point. Only code points that
 utf8proc calls unassigned differ in class, so a newer utf8proc needs no new table (the test
@@ -21,6 +22,7 @@ utf8proc = ctypes.CDLL("libutf8proc.so.2")
 utf8proc.utf8proc_category_string.restype = ctypes.c_char_p
 utf8proc.utf8proc_unicode_version.restype = ctypes.c_char_p
 utf8proc.utf8proc_map.restype = ctypes.c_ssize_t
+utf8proc.utf8proc_tolower.restype = ctypes.c_int32
 
 
 class Property(ctypes.Structure):
@@ -105,6 +107,51 @@ def table(name, comment, code_points):
     return f"/// {comment}\nconstexpr CodePointRange {name}[] = {{\n{body}\n}};\n"
 
 
+def emptied(normalizer):
+    """The code points that a normalizer leaves nothing of."""
+    return {c for c in CODE_POINTS if not normalizer.normalize_str(chr(c))}
+
+
+def bert(**steps):
+    off = {"clean_text": False, "handle_chinese_chars": False, "strip_accents": False, "lowercase": False}
+    return normalizers.BertNormalizer(**{**off, **steps})
+
+
+def punctuation():
+    """The code points that stand alone, between letters, after BERT's cut."""
+    cut = pre_tokenizers.BertPreTokenizer().pre_tokenize_str
+    return {c for c in CODE_POINTS if [piece for piece, _ in cut(f"a{chr(c)}b")] == ["a", chr(c), "b"]}
+
+
+def lower_exceptions():
+    """Rows of code points whose lower case differs from utf8proc's, and the reference's."""
+    rows = []
+    for c in CODE_POINTS:
+        reference = [ord(x) for x in normalizers.Lowercase().normalize_str(chr(c))]
+        if reference != [utf8proc.utf8proc_tolower(c)]:
+            assert len(reference) <= 2
+            rows.append(f"    {{0x{c:X}, {{{', '.join(f'0x{x:X}' for x in reference)}}}}},")
+    body = "\n".join(rows)
+    return ("/// Lower case where utf8proc's differs.\nconstexpr struct {\n  char32_t upper, lower[2];\n"
+            f"}} kLowerExceptions[] = {{\n{body}\n}};\n")  # fmt: skip
+
+
+def clean_up_tables(head):
+    chinese = bert(handle_chinese_chars=True)
+    spaced = {c for c in CODE_POINTS if chinese.normalize_str(chr(c)) != chr(c)}
+    tables = [
+        table("kDropped", "Left out of BERT's text: control, format, private use, U+FFFD.",
+              emptied(bert(clean_text=True))),
+        table("kChinese", "Set apart by spaces.", spaced),
+        table("kPunctuation", "Words of their own in BERT's text.", punctuation()),
+        table("kBertMarks", "Left out after decomposition where BERT strips accents.",
+              emptied(bert(strip_accents=True))),
+        table("kMarks", "Left out by the normalizer StripAccents.", emptied(normalizers.StripAccents())),
+        lower_exceptions(),
+    ]  # fmt: skip
+    (ROOT / "src/text/clean_up_tables.inc").write_text(head + "\n".join(tables))
+
+
 def main():
     letters, numbers, spaces = matching(r"\p{L}"), matching(r"\p{N}"), matching(r"\s")
     words = word_characters()
@@ -119,12 +166,13 @@ def main():
         if (c in words) != own_word:
             assert c in words, hex(c)
             extra_words.add(c)
-    text = (
+    head = (
         "// Made by tests/reference/text_unicode_tables.py; not edited by hand.\n"
         f"// Reference: tokenizers {tokenizers.__version__};"
         f" utf8proc with Unicode {utf8proc.utf8proc_unicode_version().decode()}.\n\n"
     )
-    text += table("kExtraLetters", "Letters to the reference, unassigned to utf8proc.", extra_letters)
+    clean_up_tables(head)
+    text = head + table("kExtraLetters", "Letters to the reference, unassigned to utf8proc.", extra_letters)
     text += "\n" + table("kExtraNumbers", "Numbers to the reference, unassigned to utf8proc.", extra_numbers)
     text += "\n" + table("kExtraWords", "Word characters beyond L, M, Nd, Nl, Pc and the joiners.", extra_words)
     text += "\n" + table("kSpaces", "White space, whole.", spaces)
