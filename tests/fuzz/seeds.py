@@ -70,6 +70,11 @@ def config():
     for path in sorted(FIXTURES.glob("lm_decoders/*/config.json")):
         yield 0, path.read_bytes()
         yield 1, path.read_bytes()
+    for path in sorted(FIXTURES.glob("lm_encoders/*/config.json")):
+        yield 5, path.read_bytes()
+    for path in sorted(FIXTURES.glob("lm_sentence/*/**/*.json")):
+        if path.name != "tokenizer.json":
+            yield 6, path.read_bytes()
     yield 1, b'{"a": [1, -2.5e3, true, null, "\\ud83d\\ude00"]}'
     recipes = HERE.parent.parent / "recipes" / "sample"
     for path in sorted(recipes.glob("*.yaml")):
