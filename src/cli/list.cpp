@@ -7,6 +7,7 @@
 #include "core/strings.h"
 #include "data/prepare_options.h"
 #include "eval/metrics/metric.h"
+#include "lm/any_backbone.h"
 #include "methods/catalog.h"
 #include "run/options_page.h"
 #include "run/registry.h"
@@ -25,12 +26,7 @@ std::vector<Row> rows_of(const std::string& kind, const Program& program) {
     for (const eval::MetricInfo& info : eval::all_metrics())
       rows.push_back({std::string(info.name) + (info.has_cutoff ? "@K" : ""), info.definition});
   } else if (kind == "backbones") {
-    rows = {{"gpt2", "GPT-2, also made by `kindred lm pretrain`"},
-            {"opt", "OPT, the 350M layout too"},
-            {"llama",
-             "LLaMA, Vicuna and others of that layout; rotary scaling linear, dynamic, llama3"},
-            {"qwen2", "Qwen2"},
-            {"t5", "T5 1.0 and 1.1, Flan-T5: encoder and decoder"}};
+    rows = lm::backbone_kinds();
   } else if (kind == "formats") {
     for (const std::string& name : data::format_names()) rows.push_back({name, ""});
   } else if (kind == "runs") {

@@ -16,7 +16,7 @@ namespace {
 using Answer = void (*)(const lm::CommandOptions&, const std::vector<std::string>&,
                         const lm::Emit&);
 
-/// What `tokenize`, `score` and `generate` share.
+/// What `tokenize`, `score`, `generate` and `embed` share.
 struct Typed {
   lm::CommandOptions options;
   fs::path text_file;
@@ -203,6 +203,7 @@ void add_lm(CLI::App& app, Program& program) {
   add_answering(*lm, program, "score", "log-probabilities of texts", {lm::score_texts, "loss"});
   add_answering(*lm, program, "generate", "continuations of texts, greedy unless asked otherwise",
                 {lm::generate_texts, "text"});
+  add_answering(*lm, program, "embed", "vectors of texts", {lm::embed_texts, "embedding"});
   add_pretrain(*lm, program);
 }
 

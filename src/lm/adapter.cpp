@@ -217,6 +217,12 @@ void Adapter::leave() {
   }
 }
 
+bool Backbone::adapted() const {
+  return replaced_inside_ || std::ranges::any_of(linears_, [](const auto& layer) {
+           return !layer->additions().empty();
+         });
+}
+
 bool Backbone::adapters_drop() const {
   return std::ranges::any_of(adapters_,
                              [](const auto& one) { return one->config().lora_dropout > 0; });

@@ -62,7 +62,9 @@ kernels::AttentionHead<E> head_of(const E* qkv, const Widths& w, const Attention
           static_cast<float>(shape.scale),
           shape.dropout,
           static_cast<uint64_t>(begin * shape.heads + head),
-          static_cast<uint64_t>(shape.heads)};
+          static_cast<uint64_t>(shape.heads),
+          1,
+          shape.causal};
 }
 
 // Where each sequence's tokens that take a gradient begin among all of them.
@@ -96,19 +98,23 @@ torch::Tensor by_head(const torch::Tensor& rows, int64_t head_dim, int64_t repea
 
 // Scores [H, n, m] of queries [H, n, d] against keys [H, m, d], of which the last n belong to the
 // queries themselves -> probabilities, fp32.
-torch::Tensor probabilities(const torch::Tensor& queries, const torch::Tensor& keys, double scale) {
+torch::Tensor probabilities(const torch::Tensor& queries, const torch::Tensor& keys,
+                            const AttentionShape& shape) {
   const int64_t n = queries.size(1), m = keys.size(1);
-  const auto future = torch::ones({n, m}, queries.options().dtype(torch::kBool)).triu(m - n + 1);
-  const auto scores = torch::matmul(queries, keys.transpose(1, 2)).to(torch::kFloat);
-  return torch::softmax((scores * scale).masked_fill(future, -INFINITY), -1);
+  auto scores = torch::matmul(queries, keys.transpose(1, 2)).to(torch::kFloat) * shape.scale;
+  if (shape.causal) {
+    const auto future = torch::ones({n, m}, queries.options().dtype(torch::kBool)).triu(m - n + 1);
+    scores = scores.masked_fill(future, -INFINITY);
+  }
+  return torch::softmax(scores, -1);
 }
 
 // One sequence's new queries [n, H d] against all its keys, by ATen.
 torch::Tensor attend_plain(const torch::Tensor& queries, const KeysValues& cache, const Widths& w,
-                           double scale) {
+                           const AttentionShape& shape) {
   const auto keys = by_head(cache.keys.narrow(0, 0, cache.length), w.head, w.group);
   const auto values = by_head(cache.values.narrow(0, 0, cache.length), w.head, w.group);
-  const auto weights = probabilities(by_head(queries, w.head, 1), keys, scale);
+  const auto weights = probabilities(by_head(queries, w.head, 1), keys, shape);
   return torch::matmul(weights.to(values.scalar_type()), values)
       .transpose(0, 1)
       .reshape({queries.size(0), w.queries});
@@ -144,6 +150,7 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
     context->saved_data["scale"] = shape.scale;
     context->saved_data["key"] = static_cast<int64_t>(shape.dropout.key);
     context->saved_data["probability"] = static_cast<double>(shape.dropout.probability);
+    context->saved_data["causal"] = shape.causal;
     context->save_for_backward({dense, out, log_sums});
     return out;
   }
@@ -155,7 +162,8 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
                                context->saved_data["key_heads"].toInt(),
                                context->saved_data["scale"].toDouble(),
                                {static_cast<uint64_t>(context->saved_data["key"].toInt()),
-                                static_cast<float>(context->saved_data["probability"].toDouble())}};
+                                static_cast<float>(context->saved_data["probability"].toDouble())},
+                               context->saved_data["causal"].toBool()};
     return {attention_backward(saved[0], shape, saved[1], saved[2], gradients[0].contiguous()),
             torch::Tensor()};
   }
@@ -235,7 +243,7 @@ torch::Tensor attention_cached(const torch::Tensor& qkv, const AttentionShape& s
                       rows.narrow(1, w.queries + w.keys, w.keys));
     if (!on_processor) {
       out.narrow(0, begin, n)
-          .copy_(attend_plain(rows.narrow(1, 0, w.queries), *caches[s], w, shape.scale));
+          .copy_(attend_plain(rows.narrow(1, 0, w.queries), *caches[s], w, shape));
     }
   }
   if (!on_processor) return out;
@@ -372,7 +380,7 @@ torch::Tensor attention_plain(const torch::Tensor& qkv, const AttentionShape& sh
     const auto queries = by_head(rows.narrow(1, 0, w.queries), w.head, 1);
     const auto keys = by_head(rows.narrow(1, w.queries, w.keys), w.head, w.group);
     const auto values = by_head(rows.narrow(1, w.queries + w.keys, w.keys), w.head, w.group);
-    auto weights = probabilities(queries, keys, shape.scale).to(qkv.scalar_type());
+    auto weights = probabilities(queries, keys, shape).to(qkv.scalar_type());
     if (shape.dropout.active()) {
       weights = qkv.device().is_cpu()
                     ? weights * attention_mask(shape, begin, n).to(weights.scalar_type())

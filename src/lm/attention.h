@@ -1,5 +1,5 @@
 #pragma once
-// Causal self-attention over packed sequences. Legend: T tokens, H heads of queries, K heads of
+// Self-attention over packed sequences. Legend: T tokens, H heads of queries, K heads of
 // keys and of values (each shared by H / K heads of queries), d head size; W = (H + 2 K) d.
 
 #include <torch/torch.h>
@@ -19,6 +19,7 @@ struct AttentionShape {
   int64_t key_heads = 1;         ///< K
   double scale = 1;              ///< scores are multiplied by it
   Dropout dropout = {};          ///< of the probabilities
+  bool causal = true;            ///< a token sees those before it and itself; else its sequence
   /// [S] leading tokens of each sequence that take no gradient; empty: none. Only
   /// attention_backward reads it.
   std::vector<int64_t> fixed = {};
@@ -27,7 +28,7 @@ struct AttentionShape {
   int64_t head_dim(int64_t width) const { return width / (heads + 2 * key_heads); }
 };
 
-/// softmax(scale q k^T + causal mask) v in each sequence, nothing padded: qkv [T, W] (queries,
+/// softmax(scale q k^T + mask) v in each sequence, nothing padded: qkv [T, W] (queries,
 /// keys, values side by side; fp32 or bf16, arithmetic in fp32) -> [T, H d]. Differentiable. On a
 /// processor by our own kernels, elsewhere as attention_plain.
 torch::Tensor attention(const torch::Tensor& qkv, const AttentionShape& shape);

@@ -84,6 +84,8 @@ class Backbone : public torch::nn::Module {
 
  protected:
   bool checkpoints() const { return checkpoints_; }
+  /// Whether adapters in use change what is computed beside the weights.
+  bool adapted() const;
   /// Whether an adapter in use drops elements in training.
   bool adapters_drop() const;
   /// The dropout of adapters alone in one pass: a seed from ATen's generator while training, else

@@ -1,6 +1,6 @@
 #pragma once
-// What `kindred lm tokenize|score|generate` do, without a terminal: texts in, one JSON object a
-// text out, in the order of the texts.
+// What `kindred lm tokenize|score|generate|embed` do, without a terminal: texts in, one JSON object
+// a text out, in the order of the texts.
 
 #include <cstdint>
 #include <filesystem>
@@ -52,5 +52,11 @@ void score_texts(const CommandOptions& options, const std::vector<std::string>& 
 /// score_texts, but for T5.
 void generate_texts(const CommandOptions& options, const std::vector<std::string>& texts,
                     const Emit& emit);
+
+/// {"embedding": [...]} of any kind of model: a sentence-transformers folder by its own pooling
+/// (long texts cut as it says), otherwise the mean of the last hidden states over all tokens.
+/// Throws `bad_data` with the line of a text without tokens or longer than the context.
+void embed_texts(const CommandOptions& options, const std::vector<std::string>& texts,
+                 const Emit& emit);
 
 }  // namespace kindred::lm

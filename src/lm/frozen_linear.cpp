@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "lm/activation.h"
 #include "lm/precision.h"
 #include "model/threads.h"
 
@@ -27,12 +28,15 @@ torch::Tensor reorder(const torch::Tensor& weight) {
   return op.call(weight.contiguous(), kTypicalRows);
 }
 
+// `after` is what happens to the result before it is stored: "none", "relu" or "gelu" (`form`:
+// "none" by the error function, "tanh").
 torch::Tensor packed_linear(const torch::Tensor& x, const torch::Tensor& packed,
-                            const std::optional<torch::Tensor>& bias) {
+                            const std::optional<torch::Tensor>& bias,
+                            std::string_view after = "none", std::string_view form = "") {
   static const auto op = c10::Dispatcher::singleton()
                              .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
                              .typed<Linear>();
-  return op.call(x, packed, bias, "none", c10::List<std::optional<at::Scalar>>(), "");
+  return op.call(x, packed, bias, after, c10::List<std::optional<at::Scalar>>(), form);
 }
 
 bool can_pack(const torch::Tensor& weight) {
@@ -90,8 +94,24 @@ torch::Tensor FrozenLinear::forward(const torch::Tensor& x) const {
   if (!packs_ || x.size(0) == 0) {
     return bias_ ? at::addmm(*bias_, x, weight_) : at::mm(x, weight_);
   }
+  return packed_linear(x, packed(), bias_);
+}
+
+torch::Tensor FrozenLinear::forward(const torch::Tensor& x, Activation activation) const {
+  model::secure_threads();
+  if (packs_ && x.size(0) > 0) {
+    if (activation == Activation::gelu_erf)
+      return packed_linear(x, packed(), bias_, "gelu", "none");
+    if (activation == Activation::gelu_tanh)
+      return packed_linear(x, packed(), bias_, "gelu", "tanh");
+    if (activation == Activation::relu) return packed_linear(x, packed(), bias_, "relu");
+  }
+  return activation_forward(activation, forward(x));
+}
+
+const torch::Tensor& FrozenLinear::packed() const {
   std::call_once(forward_once_, [&] { forward_packed_ = reorder(weight_.t()); });
-  return packed_linear(x, forward_packed_, bias_);
+  return forward_packed_;
 }
 
 torch::Tensor FrozenLinear::backward(const torch::Tensor& d_y) const {

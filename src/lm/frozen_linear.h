@@ -7,6 +7,8 @@
 #include <mutex>
 #include <optional>
 
+#include "lm/config/fields.h"
+
 namespace kindred::lm {
 
 /// y = x weight + bias with weight [in, out] in either order of memory; an undefined bias is none.
@@ -22,10 +24,14 @@ class FrozenLinear {
 
   /// x [T, in] -> [T, out], in the weight's type; no graph.
   torch::Tensor forward(const torch::Tensor& x) const;
+  /// activation(x weight + bias), in one pass where the product's library has the activation.
+  torch::Tensor forward(const torch::Tensor& x, Activation activation) const;
   /// d_y [T, out] -> d_x [T, in] = d_y weight^T.
   torch::Tensor backward(const torch::Tensor& d_y) const;
 
  private:
+  const torch::Tensor& packed() const;
+
   torch::Tensor weight_;
   std::optional<torch::Tensor> bias_;
   bool packs_;

@@ -16,9 +16,8 @@ bool use_avx512();
 void allow_avx512(bool allowed);
 
 /// Queries of one sequence and head against its keys: query i sees keys 0 .. keys - queries + i, or
-/// all of them where it is not causal.
-/// With `group` > 1 the heads after it, head_dim further on, share these keys; only
-/// attention_backward reads it.
+/// all of them where not `causal`. With `group` > 1 the heads after it, head_dim further on, share
+/// these keys; only attention_backward reads it.
 template <class E>
 struct AttentionHead {
   const E *q, *k, *v;               ///< first rows
@@ -28,8 +27,11 @@ struct AttentionHead {
   Dropout dropout = {};  ///< of the probabilities of its rows first_row + i row_step
   uint64_t first_row = 0, row_step = 1;
   int64_t group = 1;
-  bool causal = true;  ///< attention_backward takes no other
-  int64_t first = 0;   ///< queries and keys before it take no gradient; only attention_backward
+  bool causal = true;
+  int64_t first = 0;  ///< queries and keys before it take no gradient; only attention_backward
+
+  /// How many keys query i sees.
+  int64_t seen(int64_t i) const { return causal ? keys - queries + i + 1 : keys; }
 };
 
 /// out [queries, d] (row stride `out_stride`) and, when not null, log_sums[i * log_stride] = the
@@ -87,6 +89,9 @@ struct Branch {
 template <class E, class Y>
 void add_norm_forward(const Norm& norm, int64_t rows, const Branch<const E>& added, float* x,
                       E* normalised, float* rstd, Y* y);
+/// For `rows` rows: x = the norm of x + added; `copy` (when not null) receives it as E.
+template <class E>
+void add_norm_into(const Norm& norm, int64_t rows, const E* added, float* x, E* copy);
 /// d_x += the norm's gradient given d_y; `d_added` (when not null) receives the new d_x times its
 /// mask as E.
 template <class E, class Y>

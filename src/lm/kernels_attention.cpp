@@ -75,12 +75,6 @@ KINDRED_INLINE float exponentiate(float* row, int64_t limit, int64_t end, float&
   return simd::sum(total);
 }
 
-// How many keys query i of a head sees.
-template <class E>
-KINDRED_INLINE int64_t keys_seen(const AttentionHead<E>& head, int64_t i) {
-  return head.causal ? head.keys - head.queries + i + 1 : head.keys;
-}
-
 // The mask of query i of a head.
 template <class E>
 KINDRED_INLINE RowMask mask_row(const AttentionHead<E>& head, int64_t i) {
@@ -110,7 +104,7 @@ KINDRED_INLINE void forward_few(const AttentionHead<E>& head, E* out, int64_t ou
   float* mixed = query + d_width;
   float* scores = mixed + d_width;
   for (int64_t i = 0; i < head.queries; ++i) {
-    const int64_t limit = keys_seen(head, i);
+    const int64_t limit = head.seen(i);
     copy_rows(head.q + i * head.q_stride, 0, 1, d, head.scale, query);
     for (int64_t k = 0; k < limit; ++k) {
       scores[k] = row_product(head.k + k * head.kv_stride, query, d);
@@ -149,14 +143,14 @@ KINDRED_INLINE void forward_body(const AttentionHead<E>& head, E* out, int64_t o
   copy_rows(head.v, head.kv_stride, head.keys, d, 1, values);
   for (int64_t begin = 0; begin < head.queries; begin += kQueryBlock) {
     const int64_t rows = std::min(kQueryBlock, head.queries - begin);
-    const int64_t seen = keys_seen(head, begin + rows - 1);
+    const int64_t seen = head.seen(begin + rows - 1);
     copy_rows(head.q + begin * head.q_stride, head.q_stride, rows, d, head.scale, queries);
     product<Wide, false>(rows, round_up(seen), d, {queries, d_width, 1}, keys, k_width, scores,
                          k_width);
     float factors[kQueryBlock];
     for (int64_t r = 0; r < rows; ++r) {
       float maximum;
-      const int64_t limit = keys_seen(head, begin + r);
+      const int64_t limit = head.seen(begin + r);
       const float sum = exponentiate(scores + r * k_width, limit, seen, maximum);
       if (head.dropout.active()) apply(mask_row(head, begin + r), limit, scores + r * k_width);
       factors[r] = 1.0f / sum;
@@ -231,7 +225,7 @@ template <bool Wide, class E>
 KINDRED_INLINE void backward_block(const AttentionHead<E>& head, const AttentionGradient<E>& to,
                                    const BackwardScratch& s, int64_t begin) {
   const int64_t d = head.head_dim, rows = std::min(kQueryBlock, head.queries - begin);
-  const int64_t seen = begin + rows, first = head.first, given = begin - first;
+  const int64_t seen = head.seen(begin + rows - 1), first = head.first, given = begin - first;
   copy_rows(head.q + begin * head.q_stride, head.q_stride, rows, d, 1, s.queries);
   copy_rows(to.d_out + given * to.out_stride, to.out_stride, rows, d, 1, s.d_out);
   product<Wide, false>(rows, round_up(seen), d, {s.queries, s.d_width, 1}, s.keys_t, s.width,
@@ -243,7 +237,7 @@ KINDRED_INLINE void backward_block(const AttentionHead<E>& head, const Attention
     const float delta =
         row_product(to.out + (given + r) * to.out_stride, s.d_out + r * s.d_width, d);
     const RowMask mask = mask_row(head, row);
-    score_gradient(s.weights + r * s.width, s.d_weights + r * s.width, row + 1, seen,
+    score_gradient(s.weights + r * s.width, s.d_weights + r * s.width, head.seen(row), seen,
                    {head.scale, to.log_sums[(given + r) * to.log_stride], delta,
                     head.dropout.active() ? &mask : nullptr});
   }

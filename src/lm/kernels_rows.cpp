@@ -2,6 +2,7 @@
 
 #include "lm/kernels.h"
 #include "lm/kernels_dropout.h"
+#include "lm/kernels_parts.h"
 
 namespace kindred::lm::kernels {
 namespace {
@@ -18,47 +19,6 @@ bool processor_has_avx512() {
   static const bool has = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   return has;
-}
-
-template <class E>
-KINDRED_INLINE F get(const E* from, int64_t lanes) {
-  return lanes == kLanes ? simd::load(from) : simd::load_part(from, lanes);
-}
-template <class E>
-KINDRED_INLINE void put(E* to, F value, int64_t lanes) {
-  if (lanes == kLanes) {
-    simd::store(to, value);
-  } else {
-    simd::store_part(to, value, lanes);
-  }
-}
-
-struct Moments {
-  float mean, rstd;
-};
-
-KINDRED_INLINE float mean_of(const float* x, int64_t n) {
-  F total = {};
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) total += simd::load(x + i);
-  float sum = simd::sum(total);
-  for (; i < n; ++i) sum += x[i];
-  return sum / static_cast<float>(n);
-}
-
-KINDRED_INLINE Moments moments(const float* x, const Norm& norm) {
-  const int64_t n = norm.columns;
-  const float mean = norm.centred ? mean_of(x, n) : 0.0f;
-  F squares = {};
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    const F centred = simd::load(x + i) - mean;
-    squares += centred * centred;
-  }
-  float variance = simd::sum(squares);
-  for (; i < n; ++i) variance += (x[i] - mean) * (x[i] - mean);
-  variance /= static_cast<float>(n);
-  return {mean, 1.0f / __builtin_sqrtf(variance + norm.epsilon)};
 }
 
 KINDRED_INLINE void drop_row_body(const Dropout& dropout, uint64_t row, int64_t n, float* x) {

@@ -26,7 +26,9 @@ bool is_buffer(const std::string& name) {
 // Whether a folder that says nothing decides it by what it holds is not ours to guess: the
 // configuration does. A tied folder may still carry the head as a copy of the embeddings.
 Matching matching_of(const DecoderLayout& layout) {
-  Matching matching{layout.prefix, {}, {}, is_buffer};
+  Matching matching;
+  matching.prefix = layout.prefix;
+  matching.may_ignore = is_buffer;
   if (layout.head.empty()) matching.ignored.insert("lm_head.weight");
   return matching;
 }

@@ -59,7 +59,9 @@ class TensorMatcher {
 
  private:
   // The name as it is spelled today.
-  std::string modern(const std::string& name) const {
+  std::string modern(const std::string& full) const {
+    const std::string& leading = matching_.leading;
+    const std::string name = full.starts_with(leading) ? full.substr(leading.size()) : full;
     for (const auto& [old_end, end] : matching_.renamed_ends) {
       if (name.ends_with(old_end)) return name.substr(0, name.size() - old_end.size()) + end;
     }

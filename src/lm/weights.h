@@ -23,6 +23,7 @@ namespace kindred::lm {
 /// How names in a checkpoint may differ from the model's own.
 struct Matching {
   std::string prefix;             ///< some folders leave it away in front of every name
+  std::string leading;            ///< some folders put it in front of every name
   std::set<std::string> ignored;  ///< second copies, such as a head beside tied embeddings
   /// Older spellings of a name's end: `LayerNorm.gamma` -> `LayerNorm.weight`.
   std::vector<std::pair<std::string, std::string>> renamed_ends;

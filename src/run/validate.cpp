@@ -13,7 +13,8 @@
 #include "eval/metrics/dump.h"
 #include "eval/metrics/metrics_file.h"
 #include "eval/metrics/user_metrics.h"
-#include "lm/generative_lm.h"
+#include "lm/any_backbone.h"
+#include "lm/sentence_encoder.h"
 #include "run/check_recipe.h"
 #include "run/pretrain.h"
 #include "run/recipe.h"
@@ -56,13 +57,24 @@ Validation run_folder(const fs::path& path) {
   return found;
 }
 
-Validation model_folder(const fs::path& path) {
-  const auto model = lm::load_generative_lm(path, {});
+std::string describe_model(lm::Backbone& model) {
   int64_t parameters = 0;
-  for (const torch::Tensor& parameter : model->parameters()) parameters += parameter.numel();
-  return {cat("a ", model->kind(), " language model, ", with_commas(parameters),
-              " parameters, vocabulary ", with_commas(model->vocab_size()), ", context ",
-              model->context()),
+  for (const torch::Tensor& parameter : model.parameters()) parameters += parameter.numel();
+  return cat("a ", model.kind(), " language model, ", with_commas(parameters),
+             " parameters, vocabulary ", with_commas(model.vocab_size()), ", context ",
+             model.context());
+}
+
+Validation model_folder(const fs::path& path) {
+  return {describe_model(*lm::load_any_backbone(path, {})), {}};
+}
+
+Validation sentence_folder(const fs::path& path) {
+  lm::SentenceEncoder encoder(path, {});
+  std::vector<std::string> poolings;
+  for (const lm::Pooling kind : encoder.plan().poolings) poolings.emplace_back(pooling_name(kind));
+  return {cat("a sentence encoder, pooling ", join(poolings, " and "), ", vectors of ",
+              encoder.dimension(), ": ", describe_model(encoder.model())),
           {}};
 }
 
@@ -161,6 +173,7 @@ Validation look(const fs::path& path) {
   if (fs::is_regular_file(path))
     if (const auto found = by_extension(path)) return *found;
   if (RunFolder{path}.exists()) return run_folder(path);
+  if (lm::is_sentence_folder(path)) return sentence_folder(path);
   if (fs::exists(path / "config.json")) return model_folder(path);
   if (const auto described = data::describe(path)) return {described->what, described->problems};
   return {"nothing that Kindred reads",

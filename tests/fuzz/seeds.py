@@ -72,6 +72,13 @@ def config():
         yield 1, path.read_bytes()
     for path in sorted(FIXTURES.glob("lm_t5/*/config.json")):
         yield 5, path.read_bytes()
+    for path in sorted(FIXTURES.glob("lm_encoders/*/config.json")):
+        yield 6, path.read_bytes()
+    for path in sorted(FIXTURES.glob("lm_sentence/*/**/*.json")):
+        if path.name != "tokenizer.json":
+            yield 7, path.read_bytes()
+    for path in sorted(FIXTURES.glob("lm_lora/*/adapter_config.json")):
+        yield 8, path.read_bytes()
     yield 1, b'{"a": [1, -2.5e3, true, null, "\\ud83d\\ude00"]}'
     recipes = HERE.parent.parent / "recipes" / "sample"
     for path in sorted(recipes.glob("*.yaml")):

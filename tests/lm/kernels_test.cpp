@@ -30,6 +30,7 @@ double largest_difference(const torch::Tensor& a, const torch::Tensor& b) {
 struct AttentionCase {
   std::vector<int64_t> lengths;
   int64_t heads, head_dim, key_heads = 0;  ///< of keys and values; 0: as many
+  bool causal = true;
 };
 
 // Values and gradients of the packed form and of the plain form in fp64.
@@ -37,7 +38,7 @@ void compare_attention(const AttentionCase& c, torch::ScalarType type, double to
                        const Dropout& dropout = {}) {
   const int64_t key_heads = c.key_heads > 0 ? c.key_heads : c.heads;
   AttentionShape shape{
-      {0}, c.heads, key_heads, 1.0 / std::sqrt(static_cast<double>(c.head_dim)), dropout};
+      {0}, c.heads, key_heads, 1.0 / std::sqrt(static_cast<double>(c.head_dim)), dropout, c.causal};
   for (const int64_t n : c.lengths) shape.offsets.push_back(shape.offsets.back() + n);
   const int64_t tokens = shape.offsets.back(), d = c.heads * c.head_dim;
   auto qkv = torch::randn({tokens, d + 2 * key_heads * c.head_dim}).to(type).requires_grad_(true);
@@ -60,6 +61,16 @@ TEST_P(Kernels, AttentionEqualsThePlainForm) {
                                                            {{17, 2}, 4, 6, 1},
                                                            {{130, 257}, 1, 32}}) {
     compare_attention(c, torch::kFloat, 2e-5);
+  }
+}
+
+TEST_P(Kernels, AttentionToTheWholeSequenceEqualsThePlainForm) {
+  for (const AttentionCase& c : std::vector<AttentionCase>{{{1}, 1, 16, 0, false},
+                                                           {{5, 1, 16, 17, 0, 33}, 2, 64, 0, false},
+                                                           {{2, 3, 64, 65}, 3, 24, 0, false},
+                                                           {{40, 3, 70}, 6, 8, 2, false}}) {
+    compare_attention(c, torch::kFloat, 2e-5);
+    compare_attention(c, torch::kFloat, 5e-5, {7, 0.3f});
   }
 }
 

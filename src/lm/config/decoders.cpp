@@ -50,8 +50,8 @@ DecoderPlan plan_decoder(const Json& json, const std::string& where) {
   for (const Kind& kind : kKinds) {
     if (type == kind.name) return kind.plan(json, where);
   }
-  static const std::set<std::string> other = {"bert",       "distilbert", "roberta",
-                                              "longformer", "t5",         "mt5"};
+  static const std::set<std::string> other = {"bert",        "distilbert", "roberta", "longformer",
+                                              "xlm-roberta", "t5",         "mt5"};
   if (other.contains(type)) {
     throw Error(Exit::config, where,
                 cat("model_type: got ", type,
