@@ -2,14 +2,17 @@
 // PyTorch and `transformers` on the same model and batches in the same run.
 //
 //   lm_backbone TASK MODEL BATCH.json [--precision P] [--threads N] [--repeats N] [--adapter DIR]
+//               [--checkpoint]
 //
-// TASK: peak, forward, score, lora, soft, greedy. Prints one JSON object: seconds of each repeat
-// after the first, and numbers that the twin compares with its own.
+// MODEL is a Hugging Face folder, or a config.json by itself: then its weights are random.
+// TASK: peak, load, forward, score, lora, soft, greedy. Prints one JSON object: seconds of each
+// repeat after the first, and numbers that the twin compares with its own.
 
 #include <sys/resource.h>
 #include <torch/torch.h>
 
 #include <chrono>
+#include <filesystem>
 #include <iostream>
 #include <map>
 
@@ -28,6 +31,7 @@ struct Arguments {
   std::string task, model, batch, precision = "fp32", adapter;
   int threads = 2;
   int repeats = 3;
+  bool checkpoint = false;
 };
 
 Arguments parse(int argc, char** argv) {
@@ -42,6 +46,8 @@ Arguments parse(int argc, char** argv) {
       a.threads = std::stoi(value());
     } else if (name == "--repeats") {
       a.repeats = std::stoi(value());
+    } else if (name == "--checkpoint") {
+      a.checkpoint = true;
     } else if (name == "--adapter") {
       a.adapter = value();
     } else {
@@ -141,9 +147,18 @@ Json run_score(const Arguments& a, lm::CausalLM& model, const Batch& batch) {
   return {{"seconds", seconds}, {"check", sums}};
 }
 
+std::shared_ptr<lm::Adapter> adapter_of(const Arguments& a, lm::CausalLM& model) {
+  if (!a.adapter.empty()) return lm::Adapter::load(model, a.adapter);
+  const Json config = {{"peft_type", "LORA"},
+                       {"r", 8},
+                       {"lora_alpha", 16},
+                       {"target_modules", {"q_proj", "v_proj", "c_attn"}}};
+  return std::make_shared<lm::Adapter>(model, lm::parse_adapter_config(config, "adapter"), 1);
+}
+
 // A step's forward and backward pass, without the optimiser.
 Json run_lora(const Arguments& a, lm::CausalLM& model, const Batch& batch) {
-  const auto adapter = lm::Adapter::load(model, a.adapter);
+  const auto adapter = adapter_of(a, model);
   adapter->set_trainable(true);
   model.use({adapter});
   const auto [rows, targets] = batch.answers();
@@ -192,6 +207,25 @@ Json run_greedy(const Arguments& a, lm::CausalLM& model, const Batch& batch) {
   return {{"seconds", seconds}, {"check", found}};
 }
 
+double peak_mb() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+// What loading adds to the process's peak, beside the folder's size.
+Json run_load(const Arguments& a) {
+  double folder = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(a.model)) {
+    folder += static_cast<double>(entry.file_size()) / (1 << 20);
+  }
+  const double before = peak_mb();
+  const auto began = std::chrono::steady_clock::now();
+  const auto model = lm::load_causal_lm(a.model, {a.precision, false, torch::kCPU});
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  return {{"seconds", took.count()}, {"folder_mb", folder}, {"grew_mb", peak_mb() - before}};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -201,7 +235,14 @@ int main(int argc, char** argv) {
     std::cout << measure_peak(a).dump() << '\n';
     return 0;
   }
-  const auto model = lm::load_causal_lm(a.model, {a.precision, false, torch::kCPU});
+  if (a.task == "load") {
+    std::cout << run_load(a).dump() << '\n';
+    return 0;
+  }
+  const lm::LoadOptions options{a.precision, false, torch::kCPU};
+  const auto model = a.model.ends_with(".json") ? lm::make_causal_lm(read_json(a.model), 1, options)
+                                                : lm::load_causal_lm(a.model, options);
+  model->set_checkpointing(a.checkpoint);
   const Batch batch(a.batch);
   using Run = Json (*)(const Arguments&, lm::CausalLM&, const Batch&);
   const std::map<std::string, Run> tasks = {{"forward", run_forward},
@@ -215,9 +256,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   Json answer = task->second(a, *model, batch);
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  answer["peak_mb"] = usage.ru_maxrss / 1024;
+  answer["peak_mb"] = peak_mb();
   std::cout << answer.dump() << '\n';
   return 0;
 }

@@ -2,7 +2,7 @@
 """Kindred's backbones beside plain PyTorch + transformers (+ peft): same random weights, same batches, same run.
 
     python bench/lm_backbone_twin.py build/bench/bench/lm_backbone [--shape gpt2|qwen2-0.5b|opt-125m|tiny]
-        [--tasks forward,score,lora,soft,greedy] [--precisions fp32,bf16] [--repeats 3] [--threads 2]
+        [--tasks forward,score,lora,soft,greedy | --tasks big] [--precisions fp32,bf16] [--repeats 3] [--threads 2]
 
 Prints a line a task and precision: seconds of both (the fastest repeat after a warm-up), their ratio, the
 ratio to plain fp32, and the largest difference of what both computed. Plain means what its users write:
@@ -12,6 +12,7 @@ Excluded on both sides: loading, tokenizing, the optimiser.
 import argparse
 import json
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import time
@@ -28,6 +29,8 @@ SHAPES = {
     "tiny": GPT2Config(vocab_size=997, n_positions=1024, n_embd=64, n_layer=2, n_head=2, resid_pdrop=0,
                        embd_pdrop=0, attn_pdrop=0, bos_token_id=0, eos_token_id=0),
 }
+BIG = Qwen2Config(vocab_size=151936, hidden_size=1536, intermediate_size=8960, num_hidden_layers=28,
+                  num_attention_heads=12, num_key_value_heads=2, tie_word_embeddings=True, rope_theta=1e6)
 LORA_TARGETS = {"gpt2": ["c_attn"], "tiny": ["c_attn"]}
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -206,12 +209,41 @@ class Bench:
                 "greedy": plain_greedy}[task](model, values, repeats)
 
     def run(self):
+        if self.options.tasks == "big":
+            self.big()
+            return
         peaks = {p: self.ours("peak", "forward", p)["flops"] for p in self.options.precisions.split(",")}
         for precision, peak in peaks.items():
             print(f"GEMM peak {precision}: {peak / 1e9:.0f} GFLOP/s", flush=True)
+        for precision in self.options.precisions.split(","):
+            self.load(precision)
         for task in self.options.tasks.split(","):
             for batch in ["greedy1", "greedy16"] if task == "greedy" else [task]:
                 self.compare(task, batch, peaks)
+
+    def big(self):
+        """A shape of 1.5 billion weights, random, ours alone: does it train LoRA and score in this memory?"""
+        config = self.folder / "big.json"
+        config.write_text(BIG.to_json_string())
+        make_batches(BIG, self.folder)
+        for task, more in [("lora", []), ("lora", ["--checkpoint"]), ("score", [])]:
+            command = [self.options.program, task, str(config), str(self.folder / f"{task}.json"), "--precision",
+                       "bf16", "--repeats", "1", "--threads", str(self.options.threads), *more]
+            answer = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+            print(f"1.5 billion weights, bf16, {task} {' '.join(more)}: {answer['seconds'][0]:.1f} s, peak memory "
+                  f"{answer['peak_mb']:.0f} MB", flush=True)
+
+    def load(self, precision):
+        """Memory that loading a folder stored in this precision adds to the process's peak."""
+        folder = self.folder / f"stored-{precision}"
+        stored = AutoModelForCausalLM.from_pretrained(self.folder / "model", dtype=DTYPES[precision])
+        stored.save_pretrained(folder)
+        del stored
+        command = [self.options.program, "load", str(folder), "none", "--precision", precision]
+        answer = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+        shutil.rmtree(folder)
+        print(f"load      {precision}: {answer['seconds']:.2f} s, folder {answer['folder_mb']:.0f} MB, memory grew by "
+              f"{answer['grew_mb']:.0f} MB, {answer['grew_mb'] / answer['folder_mb']:.2f} times", flush=True)
 
     def compare(self, task, batch, peaks):
         plain_fp32 = None

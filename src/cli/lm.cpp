@@ -120,8 +120,8 @@ void add_answering(CLI::App& lm, Program& program, const char* name, const char*
   command->add_option("texts", typed->texts, "texts");
   command->add_option("--text-file", typed->text_file, "file with one JSON string a line");
   command->add_option("--adapter", typed->options.adapter, "PEFT adapter folder");
-  command->add_option("--precision", typed->options.precision, "auto, fp32 or bf16")
-      ->check(CLI::IsMember({"auto", "fp32", "bf16"}));
+  command->add_option("--precision", typed->options.precision, "auto, fp32, bf16 or int8")
+      ->check(CLI::IsMember({"auto", "fp32", "bf16", "int8"}));
   command->add_flag("--no-specials", typed->no_specials,
                     "no default specials, none parsed in texts");
   if (std::string(name) == "generate") add_generation(*command, *typed);

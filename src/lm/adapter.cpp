@@ -73,8 +73,8 @@ void Adapter::find_layers(const Backbone& model) {
       const auto size = targets.low_rank(parts[p].name);
       if (!size) continue;
       auto one = std::make_shared<LowRank>();
-      one->a = torch::empty({size->rank, parts[p].in()}, torch::kMeta);
-      one->b = torch::empty({parts[p].out(), size->rank}, torch::kMeta);
+      one->a = torch::empty({size->rank, parts[p].in}, torch::kMeta);
+      one->b = torch::empty({parts[p].out, size->rank}, torch::kMeta);
       one->scale = size->scale;
       one->dropout = config_.lora_dropout;
       low_.push_back({parts[p].name, i, p, std::move(one)});
@@ -143,8 +143,9 @@ std::shared_ptr<Adapter> Adapter::load(const Backbone& model, const std::filesys
   adapter->find_own(model);
   const auto parameters = model.named_parameters();
   for (Own& own : adapter->own_) own.value = parameters[own.name].detach();
-  Weights weights(open_checkpoint(folder, "adapter_model"), adapter->specs(),
-                  {kPrefix, {}, {}, {}});
+  Matching matching;
+  matching.prefix = kPrefix;
+  Weights weights(open_checkpoint(folder, "adapter_model"), adapter->specs(), matching);
   const auto take = [&](const std::string& name) {
     return weights.take(name, torch::kFloat).to(model.device());
   };
@@ -223,6 +224,10 @@ bool Backbone::adapted() const {
          });
 }
 
+bool Backbone::adapters_learn() const {
+  return std::ranges::any_of(adapters_, [](const auto& one) { return one->trainable_; });
+}
+
 bool Backbone::adapters_drop() const {
   return std::ranges::any_of(adapters_,
                              [](const auto& one) { return one->config().lora_dropout > 0; });
@@ -268,7 +273,7 @@ void Backbone::add_all() {
   for (const auto& adapter : adapters_) {
     for (const Adapter::Low& low : adapter->low_) {
       int64_t begin = 0;
-      for (size_t p = 0; p < low.part; ++p) begin += linears_[low.layer]->parts()[p].out();
+      for (size_t p = 0; p < low.part; ++p) begin += linears_[low.layer]->parts()[p].out;
       low.low_rank->place = place++;
       additions[low.layer].push_back({begin, low.low_rank});
     }
@@ -279,6 +284,11 @@ void Backbone::add_all() {
 void Backbone::merge() {
   const torch::NoGradGuard no_grad;
   if (!originals_.empty()) return;
+  for (const auto& layer : linears_) {
+    if (layer->additions().empty() || layer->parts()[0].weight.defined()) continue;
+    throw Error(Exit::config, "precision",
+                "weights in int8 take no adapter into themselves; load the model in fp32 or bf16");
+  }
   for (const auto& adapter : adapters_) {
     for (const Adapter::Low& low : adapter->low_) {
       torch::Tensor weight = linears_[low.layer]->parts()[low.part].weight;

@@ -323,7 +323,7 @@ torch::Tensor attend_behind_plain(const torch::Tensor& qkv, const AttentionShape
         torch::cat({prefix.values.narrow(0, 0, prefix.length),
                     rows.narrow(1, w.queries + w.keys, w.keys)}),
         prefix.length + rows.size(0)};
-    outputs.push_back(attend_plain(rows.narrow(1, 0, w.queries), all, w, shape.scale));
+    outputs.push_back(attend_plain(rows.narrow(1, 0, w.queries), all, w, shape));
   }
   return torch::cat(outputs);
 }

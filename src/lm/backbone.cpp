@@ -42,6 +42,11 @@ void check_packed(const Packed& input, int64_t width, int64_t context) {
 
 void save_backbone(const Backbone& model, const std::filesystem::path& folder,
                    const std::string& dtype) {
+  for (const auto& layer : model.linears()) {
+    if (layer->parts()[0].weight.defined()) continue;
+    throw Error(Exit::config, "precision",
+                "a model in int8 has lost its weights and is not written; load it in fp32 or bf16");
+  }
   const bool half = dtype == "fp16", brain = dtype == "bf16";
   check(half || brain || dtype == "fp32", "dtype is fp32, fp16 or bf16");
   const auto type = half ? torch::kHalf : brain ? torch::kBFloat16 : torch::kFloat;

@@ -36,6 +36,7 @@ struct Packed {
 struct LoadOptions {
   /// Of matrix products: fp32, bf16, or auto (bf16 where the processor multiplies it). Frozen
   /// weights are stored in it; trainable ones stay fp32 and are rounded where they are multiplied.
+  /// int8: linear layers in 8 bits, the rest as auto; for inference on a processor.
   std::string precision = "fp32";
   bool trainable = false;  ///< weights take gradients
   torch::Device device = torch::kCPU;
@@ -86,6 +87,8 @@ class Backbone : public torch::nn::Module {
   bool checkpoints() const { return checkpoints_; }
   /// Whether adapters in use change what is computed beside the weights.
   bool adapted() const;
+  /// Whether an adapter in use takes gradients: it then feeds every token.
+  bool adapters_learn() const;
   /// Whether an adapter in use drops elements in training.
   bool adapters_drop() const;
   /// The dropout of adapters alone in one pass: a seed from ATen's generator while training, else

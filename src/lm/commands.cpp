@@ -9,6 +9,7 @@
 #include "core/files.h"
 #include "core/strings.h"
 #include "lm/adapter.h"
+#include "lm/causal_lm.h"
 #include "lm/generate.h"
 #include "text/tokenizer.h"
 

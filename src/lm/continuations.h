@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "lm/causal_lm.h"
 #include "lm/generate.h"
 
 namespace kindred::lm {

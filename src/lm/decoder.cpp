@@ -149,8 +149,9 @@ torch::Tensor Decoder::hidden(const Packed& input, const torch::Tensor& rows) {
   auto x = start(input.embeddings, input.offsets);
   // Trainable weights take the ordinary graph, a frozen model its own.
   if (frozen_ != nullptr && !replaced_inside()) {
+    const auto fixed = adapters_learn() ? std::vector<int64_t>() : input.fixed;
     const auto states = frozen_hidden(
-        frozen_, x, {input.offsets, rows, dropout, input.fixed, checkpoints(), {}, nullptr});
+        frozen_, x, {input.offsets, rows, dropout, fixed, checkpoints(), {}, nullptr});
     return layout_.project_out ? project_out_->forward(states, compute_).to(torch::kFloat) : states;
   }
   x = dropped(x, dropout.of_embedding());

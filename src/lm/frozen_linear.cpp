@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/error.h"
 #include "lm/activation.h"
 #include "lm/precision.h"
 #include "model/threads.h"
@@ -89,8 +90,14 @@ FrozenLinear::FrozenLinear(torch::Tensor weight, torch::Tensor bias)
   if (bias.defined()) bias_ = std::move(bias);
 }
 
+FrozenLinear::FrozenLinear(std::shared_ptr<const Quantised> weight, torch::Tensor bias)
+    : quantised_(std::move(weight)), packs_(false) {
+  if (bias.defined()) bias_ = std::move(bias);
+}
+
 torch::Tensor FrozenLinear::forward(const torch::Tensor& x) const {
   model::secure_threads();
+  if (quantised_ != nullptr) return quantised_->forward(x, bias_ ? *bias_ : torch::Tensor());
   if (!packs_ || x.size(0) == 0) {
     return bias_ ? at::addmm(*bias_, x, weight_) : at::mm(x, weight_);
   }
@@ -116,6 +123,10 @@ const torch::Tensor& FrozenLinear::packed() const {
 
 torch::Tensor FrozenLinear::backward(const torch::Tensor& d_y) const {
   model::secure_threads();
+  if (quantised_ != nullptr) {
+    throw Error(Exit::config, "precision",
+                "got int8, which is for inference; train with auto, fp32 or bf16");
+  }
   if (!packs_ || d_y.size(0) == 0) return at::mm(d_y, weight_.t());
   std::call_once(backward_once_, [&] { backward_packed_ = reorder(weight_); });
   return packed_linear(d_y, backward_packed_, std::nullopt);

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "lm/config/fields.h"
+#include "lm/quantised.h"
 
 namespace kindred::lm {
 
@@ -16,23 +17,28 @@ namespace kindred::lm {
 class FrozenLinear {
  public:
   FrozenLinear(torch::Tensor weight, torch::Tensor bias);
+  /// In 8 bits, forward only.
+  FrozenLinear(std::shared_ptr<const Quantised> weight, torch::Tensor bias);
 
   /// The same weights, to be packed anew.
   std::shared_ptr<const FrozenLinear> unpacked() const {
-    return std::make_shared<FrozenLinear>(weight_, bias_ ? *bias_ : torch::Tensor());
+    const auto bias = bias_ ? *bias_ : torch::Tensor();
+    return quantised_ != nullptr ? std::make_shared<FrozenLinear>(quantised_, bias)
+                                 : std::make_shared<FrozenLinear>(weight_, bias);
   }
 
   /// x [T, in] -> [T, out], in the weight's type; no graph.
   torch::Tensor forward(const torch::Tensor& x) const;
   /// activation(x weight + bias), in one pass where the product's library has the activation.
   torch::Tensor forward(const torch::Tensor& x, Activation activation) const;
-  /// d_y [T, out] -> d_x [T, in] = d_y weight^T.
+  /// Throws `config` in 8 bits. d_y [T, out] -> d_x [T, in] = d_y weight^T.
   torch::Tensor backward(const torch::Tensor& d_y) const;
 
  private:
   const torch::Tensor& packed() const;
 
   torch::Tensor weight_;
+  std::shared_ptr<const Quantised> quantised_;  ///< in its place where not null
   std::optional<torch::Tensor> bias_;
   bool packs_;
   // Made by whichever thread comes first.

@@ -19,12 +19,11 @@ class Linear {
  public:
   struct Part {
     std::string name;      ///< of the module, such as `model.layers.0.self_attn.q_proj`
-    torch::Tensor weight;  ///< [out, in], or [in, out] where `input_first` (GPT-2)
+    torch::Tensor weight;  ///< [out, in], or [in, out] where `input_first` (GPT-2); none in int8
     torch::Tensor bias;    ///< [out] or undefined
     bool input_first = false;
+    int64_t in = 0, out = 0;
 
-    int64_t in() const { return weight.size(input_first ? 0 : 1); }
-    int64_t out() const { return weight.size(input_first ? 1 : 0); }
     /// The weight as [in, out], a view.
     torch::Tensor matrix() const { return input_first ? weight : weight.t(); }
   };

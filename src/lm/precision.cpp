@@ -15,9 +15,9 @@ bool multiplies_bf16() {
 
 std::string resolve_precision(const std::string& precision) {
   if (precision == "auto") return multiplies_bf16() ? "bf16" : "fp32";
-  if (precision == "fp32" || precision == "bf16") return precision;
+  if (precision == "fp32" || precision == "bf16" || precision == "int8") return precision;
   throw Error(Exit::config, "precision",
-              cat("got ", precision, ", expected one of auto, fp32, bf16"));
+              cat("got ", precision, ", expected one of auto, fp32, bf16, int8"));
 }
 
 }  // namespace kindred::lm

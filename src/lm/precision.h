@@ -10,7 +10,7 @@ namespace kindred::lm {
 bool multiplies_bf16();
 
 /// `auto` -> `bf16` where the processor multiplies it, else `fp32`; others as they are. Throws
-/// `config` for a name that is none of auto, fp32, bf16.
+/// `config` for a name that is none of auto, fp32, bf16, int8.
 std::string resolve_precision(const std::string& precision);
 
 }  // namespace kindred::lm

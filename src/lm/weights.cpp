@@ -176,10 +176,19 @@ LayerLoader::LayerLoader(Backbone& model, Weights weights, const LoadOptions& op
     : model_(model),
       weights_(std::move(weights)),
       device_(options.device),
-      compute_(resolve_precision(options.precision) == "bf16" ? torch::kBFloat16 : torch::kFloat),
-      stored_(options.trainable ? torch::kFloat : compute_),
       trainable_(options.trainable),
-      frozen_(!options.trainable && options.device.is_cpu()) {}
+      frozen_(!options.trainable && options.device.is_cpu()) {
+  const std::string precision = resolve_precision(options.precision);
+  quantises_ = precision == "int8";
+  if (quantises_ && !frozen_) {
+    throw Error(Exit::config, "precision",
+                "got int8, which is for inference on a processor; use auto, fp32 or bf16");
+  }
+  // What lies between products in int8 is as without it.
+  compute_ = (quantises_ ? resolve_precision("auto") : precision) == "bf16" ? torch::kBFloat16
+                                                                            : torch::kFloat;
+  stored_ = trainable_ ? torch::kFloat : compute_;
+}
 
 torch::Tensor LayerLoader::add(const std::string& name, torch::Tensor value) {
   auto placed = value.to(device_);
@@ -213,27 +222,60 @@ std::shared_ptr<Linear> LayerLoader::linear(const std::vector<LinearLayout>& par
   std::vector<Linear::Part> made;
   std::shared_ptr<FrozenLinear> packed;
   const bool bias = parts[0].bias;
+  if (quantises_) {
+    made = quantised_parts(parts, packed);
+    return add_layer(std::move(made), std::move(packed));
+  }
   if (frozen_ && parts.size() > 1) {
     // Of a frozen layer the parts are stretches of one tensor, so that nothing is held twice.
     const auto weights = join(parts, ".weight");
     const auto biases = bias ? join(parts, ".bias") : torch::Tensor();
     int64_t at = 0;
     for (const LinearLayout& part : parts) {
-      made.push_back({part.name, add(part.name + ".weight", weights.narrow(0, at, part.out)), {}});
+      made.push_back({part.name,
+                      add(part.name + ".weight", weights.narrow(0, at, part.out)),
+                      {},
+                      false,
+                      part.in,
+                      part.out});
       if (bias) made.back().bias = add(part.name + ".bias", biases.narrow(0, at, part.out));
       at += part.out;
     }
     packed = std::make_shared<FrozenLinear>(weights.t(), biases);
   } else {
     for (const LinearLayout& part : parts) {
-      made.push_back({part.name, table(part.name + ".weight"), {}, part.input_first});
+      made.push_back(
+          {part.name, table(part.name + ".weight"), {}, part.input_first, part.in, part.out});
       if (part.bias) made.back().bias = table(part.name + ".bias");
     }
     if (frozen_) packed = std::make_shared<FrozenLinear>(made[0].matrix(), made[0].bias);
   }
-  auto layer = std::make_shared<Linear>(std::move(made), std::move(packed));
+  return add_layer(std::move(made), std::move(packed));
+}
+
+std::shared_ptr<Linear> LayerLoader::add_layer(std::vector<Linear::Part> parts,
+                                               std::shared_ptr<FrozenLinear> packed) {
+  auto layer = std::make_shared<Linear>(std::move(parts), std::move(packed));
   model_.linears_.push_back(layer);
   return layer;
+}
+
+// Weights go to 8 bits a layer at a time and are held in no other form; biases stay.
+std::vector<Linear::Part> LayerLoader::quantised_parts(const std::vector<LinearLayout>& parts,
+                                                       std::shared_ptr<FrozenLinear>& packed) {
+  std::vector<Linear::Part> made;
+  std::vector<torch::Tensor> weights, biases;
+  for (const LinearLayout& part : parts) {
+    auto weight = weights_.take(part.name + ".weight", torch::kFloat);
+    weights.push_back(part.input_first ? weight.t() : weight);
+    made.push_back({part.name, {}, {}, part.input_first, part.in, part.out});
+    if (!part.bias) continue;
+    made.back().bias = table(part.name + ".bias", true);
+    biases.push_back(made.back().bias);
+  }
+  packed = std::make_shared<FrozenLinear>(std::make_shared<Quantised>(torch::cat(weights)),
+                                          biases.empty() ? torch::Tensor() : torch::cat(biases));
+  return made;
 }
 
 }  // namespace kindred::lm

@@ -73,6 +73,10 @@ class LayerLoader {
   bool frozen() const { return frozen_; }
 
  private:
+  std::shared_ptr<Linear> add_layer(std::vector<Linear::Part> parts,
+                                    std::shared_ptr<FrozenLinear> packed);
+  std::vector<Linear::Part> quantised_parts(const std::vector<LinearLayout>& parts,
+                                            std::shared_ptr<FrozenLinear>& packed);
   torch::Tensor join(const std::vector<LinearLayout>& parts, const char* suffix);
   torch::Tensor add(const std::string& name, torch::Tensor value);
 
@@ -80,7 +84,7 @@ class LayerLoader {
   Weights weights_;
   torch::Device device_;
   torch::ScalarType compute_, stored_;
-  bool trainable_, frozen_;
+  bool trainable_, frozen_, quantises_ = false;
 };
 
 }  // namespace kindred::lm

@@ -7,6 +7,7 @@
 #include "core/files.h"
 #include "core/hash.h"
 #include "core/strings.h"
+#include "lm/adapter.h"
 
 namespace kindred::methods {
 namespace {
@@ -16,6 +17,7 @@ using data::Part;
 
 constexpr const char* tables_file = "cllm4rec.safetensors";
 constexpr const char* backbone_name = "backbone";
+constexpr const char* adapter_name = "adapter";
 
 Cllm4RecTables make_tables(const std::string& kind, const Cllm4RecParts& parts,
                            const data::Dataset& data) {
@@ -42,6 +44,13 @@ std::shared_ptr<lm::GenerativeLM> make_backbone(const Cllm4RecOptions& options,
   const bool trains = options.backbone_training == "finetune-all";
   return lm::load_generative_lm(
       folder, {.precision = trains ? "fp32" : precision, .trainable = trains, .device = device});
+}
+
+// The adapter becomes part of the weights: they stay frozen, and the products need nothing more.
+void put_on(const fs::path& adapter, lm::GenerativeLM& model) {
+  if (adapter.empty()) return;
+  model.use({lm::Adapter::load(model, adapter)});
+  model.merge();
 }
 
 prompt::Encode load_encoder(const fs::path& folder) {
@@ -140,6 +149,8 @@ std::shared_ptr<Cllm4RecParts> make_parts(const Cllm4RecOptions& options,
   parts->backbone_folder = context.backbone.path;
   parts->backbone = make_backbone(options, parts->backbone_folder, context.seed,
                                   context.backbone.precision, context.device);
+  parts->adapter_folder = context.backbone.adapter;
+  put_on(parts->adapter_folder, *parts->backbone);
   parts->forms = std::make_unique<Cllm4RecForms>(
       worded(options),
       chosen_columns(options.item_texts, data.item_text_columns(), "cllm4rec.item_texts"),
@@ -173,7 +184,11 @@ Json save_parts(const Cllm4RecParts& parts, const fs::path& folder) {
 
   const fs::path backbone = folder / backbone_name;
   copy_backbone(parts.backbone_folder, backbone, !parts.trains_backbone());
-  if (parts.trains_backbone()) lm::save_backbone(*parts.backbone, backbone);
+  if (parts.trains_backbone()) {
+    lm::save_backbone(*parts.backbone, backbone);
+  } else if (!parts.adapter_folder.empty()) {
+    copy_backbone(parts.adapter_folder, folder / adapter_name, true);
+  }
   return {{"schema", 1},
           {"options", write_options(parts.options)},
           {"tables", tables_file},
@@ -191,6 +206,10 @@ std::shared_ptr<Cllm4RecParts> load_parts(const model::SavedModel& saved) {
   parts->backbone = lm::load_generative_lm(
       parts->backbone_folder,
       {.precision = saved.precision, .trainable = false, .device = saved.device});
+  if (fs::is_directory(saved.folder / adapter_name)) {
+    parts->adapter_folder = saved.folder / adapter_name;
+    put_on(parts->adapter_folder, *parts->backbone);
+  }
   parts->backbone->eval();
   parts->forms =
       std::make_unique<Cllm4RecForms>(worded(parts->options), std::vector<std::string>{"text"},

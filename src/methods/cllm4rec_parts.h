@@ -35,6 +35,7 @@ struct Cllm4RecParts {
   uint64_t seed = 1;
   torch::Device device = torch::kCPU;
   std::filesystem::path backbone_folder;
+  std::filesystem::path adapter_folder;  ///< whose additions are in the weights; empty: none
   std::shared_ptr<lm::GenerativeLM> backbone;
   std::unique_ptr<Cllm4RecForms> forms;
   std::optional<Cllm4RecTables> collaborative, content;

@@ -70,6 +70,19 @@ void PromptBatch::to(torch::Device device) {
   read = read.to(device);
 }
 
+// Nothing trainable feeds what stands before a prompt's first slot.
+std::vector<int64_t> words_before_slots(const PackedPrompts& prompts) {
+  std::vector<int64_t> counts;
+  for (size_t s = 0; s + 1 < prompts.offsets().size(); ++s) {
+    const auto first = prompts.kinds().begin() + prompts.offsets()[s];
+    const auto last = prompts.kinds().begin() + prompts.offsets()[s + 1];
+    const auto slot =
+        std::find_if(first, last, [](int kind) { return kind != PackedPrompts::word; });
+    counts.push_back(slot - first);
+  }
+  return counts;
+}
+
 PromptBatch collate(const PackedPrompts& prompts, int kinds, std::span<const int64_t> read) {
   // Block 0 holds the words, block k + 1 the slots of kind k.
   std::vector<std::vector<int64_t>> blocks(static_cast<size_t>(kinds) + 1);
@@ -89,6 +102,7 @@ PromptBatch collate(const PackedPrompts& prompts, int kinds, std::span<const int
   PromptBatch batch;
   batch.offsets = prompts.offsets();
   batch.splits = prompts.splits();
+  batch.fixed = words_before_slots(prompts);
   batch.words = as_tensor(blocks[0]);
   for (int kind = 0; kind < kinds; ++kind) {
     batch.slots.push_back(as_tensor(blocks[static_cast<size_t>(kind) + 1]));
@@ -123,7 +137,8 @@ torch::Tensor embeddings(const PromptBatch& batch, lm::GenerativeLM& backbone,
 
 torch::Tensor read_hidden(const PromptBatch& batch, lm::GenerativeLM& backbone,
                           std::span<const SlotVectors> vectors) {
-  const lm::SplitPacked input{{embeddings(batch, backbone, vectors), batch.offsets}, batch.splits};
+  const lm::SplitPacked input{{embeddings(batch, backbone, vectors), batch.offsets, batch.fixed},
+                              batch.splits};
   return backbone.hidden_after(input, batch.read);
 }
 

@@ -58,6 +58,7 @@ using SlotVectors = std::function<torch::Tensor(const torch::Tensor& rows)>;
 struct PromptBatch {
   std::vector<int64_t> offsets{0};   ///< [S + 1]
   std::vector<int64_t> splits;       ///< [S] packed positions where the main texts begin
+  std::vector<int64_t> fixed;        ///< [S] words before each prompt's first slot
   torch::Tensor words;               ///< vocabulary ids of the words, in packed order
   std::vector<torch::Tensor> slots;  ///< by kind: rows of the slots, in packed order
   torch::Tensor order;               ///< [T] where token t lies in (words, slots[0], slots[1], …)

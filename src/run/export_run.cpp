@@ -3,6 +3,8 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/strings.h"
+#include "lm/adapter.h"
+#include "lm/any_backbone.h"
 
 namespace kindred::run {
 namespace {
@@ -63,6 +65,26 @@ Json export_folder(const OpenedRun& run, const char* name, const fs::path& folde
   return about;
 }
 
+// The run's backbone; with its adapter, where it has one, in the weights.
+Json export_backbone(const OpenedRun& run, const fs::path& folder) {
+  const fs::path adapter = run.folder.model() / "adapter";
+  Json about = export_folder(run, "backbone", folder);
+  if (!fs::is_directory(adapter)) return about;
+  const auto model = lm::load_any_backbone(run.folder.model() / "backbone", {});
+  model->use({lm::Adapter::load(*model, adapter)});
+  model->merge();
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.ends_with(".safetensors") || name.ends_with(".bin") || name.ends_with(".index.json"))
+      fs::remove(entry.path());
+  }
+  lm::save_backbone(*model, folder);
+  about["files"] = Json::array();
+  for (const auto& entry : fs::directory_iterator(folder))
+    about["files"].push_back(entry.path().filename().string());
+  return about;
+}
+
 }  // namespace
 
 Json export_run(const fs::path& root, const std::string& what, const fs::path& output) {
@@ -71,7 +93,7 @@ Json export_run(const fs::path& root, const std::string& what, const fs::path& o
   OpenedRun run = open_run(root);
   AtomicFolder target(output);
   const Json about = what == "embeddings" ? export_embeddings(run, target.path())
-                     : what == "hf"       ? export_folder(run, "backbone", target.path())
+                     : what == "hf"       ? export_backbone(run, target.path())
                                           : export_folder(run, "adapter", target.path());
   target.commit();
   return about;

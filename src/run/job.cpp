@@ -1,5 +1,7 @@
 #include "run/job.h"
 
+#include <set>
+
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/log.h"
@@ -12,11 +14,15 @@
 namespace kindred::run {
 namespace {
 
-std::string backbone_hash(const fs::path& folder) {
+// Of every file that says what a model or an adapter computes: configurations, weights, tokenizers.
+std::string model_hash(const fs::path& folder) {
+  static const std::set<std::string> kinds = {".json", ".safetensors", ".bin", ".txt", ".model"};
+  std::set<std::string> names;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
+    if (entry.is_regular_file() && kinds.contains(entry.path().extension().string()))
+      names.insert(entry.path().filename().string());
   Sha256 hash;
-  for (const char* name : {"config.json", "model.safetensors", "model.safetensors.index.json",
-                           "pytorch_model.bin", "tokenizer.json", "vocab.json", "merges.txt"})
-    if (fs::exists(folder / name)) hash.update(name).update(file_fingerprint(folder / name));
+  for (const std::string& name : names) hash.update(name).update(file_fingerprint(folder / name));
   return hex(hash.finish());
 }
 
@@ -70,7 +76,11 @@ Job make_job(const TrainRequest& request) {
   context.problems = &problems;
   if (!recipe.backbone.path.empty()) {
     context.backbone.path = request.paths.find_model(recipe.backbone.path).string();
-    job.backbone_fingerprint = backbone_hash(context.backbone.path);
+    job.backbone_fingerprint = model_hash(context.backbone.path);
+  }
+  if (!recipe.backbone.adapter.empty()) {
+    context.backbone.adapter = request.paths.find_model(recipe.backbone.adapter).string();
+    job.backbone_fingerprint += model_hash(context.backbone.adapter);
   }
   job.method = methods::find(recipe.method).create(context);
   if (!problems.empty()) throw_option_problems(problems);

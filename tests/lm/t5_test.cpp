@@ -329,7 +329,7 @@ TEST(T5Test, CommandsGenerateAndDoNotScore) {
   save_backbone(*make_generative_lm(config, 5), folder);
   CommandOptions options;
   options.model = folder;
-  options.max_new_tokens = 6;
+  options.generate.max_new_tokens = 6;
   const std::vector<std::string> texts = {"A fine day", "no"};
   std::vector<std::vector<int64_t>> prompts, want;
   for (const std::string& text : texts) {

@@ -6,6 +6,8 @@
 #include <set>
 
 #include "core/error.h"
+#include "lm/adapter.h"
+#include "lm/causal_lm.h"
 #include "methods/cllm4rec_fixture.h"
 
 namespace kindred::methods::testing {
@@ -313,6 +315,54 @@ TEST_F(Cllm4RecServing, ListsGeneratedTogetherAreThoseGeneratedAlone) {
       EXPECT_NEAR(together.scores[q][k], alone.scores[0][k], 1e-4);
     }
   }
+}
+
+// An adapter given with the backbone is in what it computes, and is saved with the run.
+TEST_F(Cllm4RecServing, AnAdapterOnTheBackboneIsServedToo) {
+  const fs::path folder = fs::path(::testing::TempDir()) / "cllm4rec_adapter";
+  fs::remove_all(folder);
+  const auto model = lm::load_causal_lm(fixture() / "backbone", {});
+  lm::Adapter adapter(
+      *model,
+      lm::parse_adapter_config(
+          {{"peft_type", "LORA"}, {"r", 2}, {"lora_alpha", 16}, {"target_modules", "all-linear"}},
+          "adapter"),
+      3);
+  {
+    const torch::NoGradGuard no_grad;
+    for (auto [name, tensor] : adapter.named_parameters()) tensor.fill_(0.1);
+  }
+  adapter.save(folder / "given");
+  lm::GenerativeLM& backbone = *bench.parts->backbone;
+  Cllm4RecRecommender recommender(bench.parts);
+  const std::vector<model::Query> queries{known(0), stranger({2, 4, 5})};
+  const torch::Tensor without = all_scores(recommender, queries);
+  bench.parts->adapter_folder = folder / "given";
+  backbone.use({lm::Adapter::load(backbone, folder / "given")});
+  backbone.merge();
+  const torch::Tensor with = all_scores(recommender, queries);
+  EXPECT_GT((with - without).abs().max().item<double>(), 1e-3);
+  model::SavedModel saved;
+  saved.folder = folder / "model";
+  fs::create_directories(saved.folder);
+  saved.json = recommender.save(saved.folder);
+  saved.users = std::make_shared<data::IdMap>(bench.data->users);
+  saved.items = std::make_shared<data::IdMap>(bench.data->items);
+  saved.precision = "fp32";
+  Cllm4RecRecommender loaded(load_parts(saved));
+  EXPECT_LE((all_scores(loaded, queries) - with).abs().max().item<double>(), 1e-6);
+  // By a recipe's `backbone.adapter` the weights become the same.
+  model::MethodContext context;
+  context.data = bench.data;
+  context.backbone.path = (fixture() / "backbone").string();
+  context.backbone.adapter = (folder / "given").string();
+  context.backbone.precision = "fp32";
+  const auto made = make_parts(bench.parts->options, context);
+  const auto want = backbone.named_parameters();
+  for (const auto& parameter : made->backbone->named_parameters()) {
+    EXPECT_TRUE(torch::equal(parameter.value(), want[parameter.key()])) << parameter.key();
+  }
+  fs::remove_all(folder);
 }
 
 TEST_F(Cllm4RecServing, SavedAndLoadedItRecommendsTheSame) {
