@@ -101,7 +101,8 @@ TEST(Sentence, TextsThatCannotBeReadAreRefusedWithTheirLine) {
   CommandOptions options;
   options.model = kFixture / "old";
   options.adapter = "somewhere";
-  expect_error(Exit::missing, "somewhere", [&] { embed_texts(options, {"a"}, [](const Json&) {}); });
+  expect_error(Exit::missing, "somewhere",
+               [&] { embed_texts(options, {"a"}, [](const Json&) {}); });
 }
 
 TEST(Sentence, ManyTextsAnswerAsEachAlone) {
