@@ -10,8 +10,8 @@
 #include "core/log.h"
 #include "core/random.h"
 #include "core/strings.h"
-#include "lm/causal_lm.h"
 #include "lm/generate.h"
+#include "lm/generative_lm.h"
 #include "run/pretrain_card.h"
 #include "run/pretrain_objective.h"
 #include "run/pretrain_text.h"
@@ -21,6 +21,24 @@
 namespace kindred::lm {
 namespace {
 
+constexpr int64_t kSentinels = 100;
+
+std::string sentinel(int64_t number) {
+  return cat("<extra_id_", number, ">");
+}
+
+// T5's tokenizer holds the sentinels that stand for spans, under the names its folders give them.
+text::BpeTrainerOptions tokenizer_options(const PretrainOptions& options) {
+  text::BpeTrainerOptions made = options.tokenizer;
+  if (options.model.model_type == "t5") {
+    auto& tokens = made.special_tokens;
+    for (int64_t s = 0; s < kSentinels; ++s) {
+      if (std::ranges::find(tokens, sentinel(s)) == tokens.end()) tokens.push_back(sentinel(s));
+    }
+  }
+  return made;
+}
+
 // What a preparation is reused by: text, tokenizer and split.
 std::string text_fingerprint(const PretrainOptions& options,
                              const std::vector<std::filesystem::path>& files) {
@@ -29,14 +47,14 @@ std::string text_fingerprint(const PretrainOptions& options,
               {"held_out", options.text.held_out},
               {"seed", options.seed},
               {"tokenizer_from", options.tokenizer_from},
-              {"tokenizer", write_options(options.tokenizer)}};
+              {"tokenizer", write_options(tokenizer_options(options))}};
   for (const auto& file : files) key["files"].push_back(file_fingerprint(file));
   return fingerprint(key.dump());
 }
 
 void train_tokenizer(const PretrainOptions& options, const PretrainContext& context,
                      const std::vector<std::filesystem::path>& files, const fs::path& folder) {
-  text::BpeTrainer trainer(options.tokenizer);
+  text::BpeTrainer trainer(tokenizer_options(options));
   for_each_document(files, options.text.documents, [&](std::string_view document) {
     if (context.stop.stop_requested()) throw Error(Exit::interrupted, "lm pretrain", "stopped");
     trainer.add(document);
@@ -87,7 +105,36 @@ Json model_config(const PretrainOptions& options, const text::Tokenizer& tokeniz
   const auto bos = tokenizer.bos();
   config["bos_token_id"] = bos ? Json(*bos) : Json(nullptr);
   config["eos_token_id"] = end_token(tokenizer);
+  if (options.model.model_type == "t5") {
+    const auto pad = tokenizer.pad();
+    config["pad_token_id"] = pad ? Json(*pad) : Json(nullptr);
+    config["decoder_start_token_id"] = pad ? *pad : end_token(tokenizer);
+  }
   return config;
+}
+
+// How T5 is trained; nothing for decoders. Throws `config` where the tokenizer has too few
+// sentinels for a block.
+std::optional<SpanCorruption> span_corruption(const PretrainOptions& options,
+                                              const text::Tokenizer& tokenizer) {
+  if (options.model.model_type != "t5") return std::nullopt;
+  SpanCorruption spans;
+  spans.end_token = end_token(tokenizer);
+  for (int64_t s = 0; s < kSentinels; ++s) {
+    const auto id = tokenizer.id_of(sentinel(s));
+    if (!id) break;
+    spans.sentinels.push_back(*id);
+  }
+  const int64_t needed = spans.cut_spans(options.block);
+  if (needed > static_cast<int64_t>(spans.sentinels.size())) {
+    throw Error(Exit::config, "block",
+                cat("got ", options.block, " tokens, of which ", needed,
+                    " spans are cut out, but the tokenizer has ", spans.sentinels.size(),
+                    " sentinels (", sentinel(0),
+                    " and on); expected a shorter block, or a tokenizer "
+                    "made for T5"));
+  }
+  return spans;
 }
 
 void check_options(const PretrainOptions& options) {
@@ -105,7 +152,8 @@ void check_options(const PretrainOptions& options) {
 }
 
 // Weight decay acts on matrices, not on norms and biases.
-std::vector<model::ParameterGroup> parameter_groups(const CausalLM& model, double weight_decay) {
+std::vector<model::ParameterGroup> parameter_groups(const GenerativeLM& model,
+                                                    double weight_decay) {
   model::ParameterGroup matrices, vectors;
   matrices.weight_decay = weight_decay;
   for (const auto& parameter : model.named_parameters()) {
@@ -116,7 +164,7 @@ std::vector<model::ParameterGroup> parameter_groups(const CausalLM& model, doubl
 }
 
 std::vector<std::pair<std::string, std::string>> continuations(const PretrainOptions& options,
-                                                               CausalLM& model,
+                                                               GenerativeLM& model,
                                                                const text::Tokenizer& tokenizer) {
   std::vector<std::pair<std::string, std::string>> result;
   GenerateOptions how;
@@ -133,13 +181,13 @@ std::vector<std::pair<std::string, std::string>> continuations(const PretrainOpt
   return result;
 }
 
-std::shared_ptr<CausalLM> make_model(const PretrainOptions& options, const PretrainContext& context,
-                                     const Json& config) {
+std::shared_ptr<GenerativeLM> make_model(const PretrainOptions& options,
+                                         const PretrainContext& context, const Json& config) {
   LoadOptions load;
   load.precision = options.precision;
   load.trainable = true;
   load.device = context.device;
-  return make_causal_lm(config, options.seed, load);
+  return make_generative_lm(config, options.seed, load);
 }
 
 // Hours of training are not thrown away because somebody forgot a flag.
@@ -175,13 +223,16 @@ PretrainResult pretrain(const PretrainOptions& options, const PretrainContext& c
   const auto tokenizer = text::Tokenizer::load(text);
   const Json config = model_config(options, *tokenizer);
   const auto model = make_model(options, context, config);
-  const auto objective = std::make_shared<NextToken>(
-      model, NextTokenData{text / "train.tokens", tokenizer->size(), options.block,
-                           options.train.batch_size, options.parts, options.seed});
-  const HeldOutLoss held_out(model,
-                             {text / "held_out.tokens", tokenizer->size(), options.block,
-                              options.train.batch_size, 1, options.seed},
-                             options.validation_blocks);
+  BlockData data{text / "train.tokens",
+                 tokenizer->size(),
+                 options.block,
+                 options.train.batch_size,
+                 options.parts,
+                 options.seed,
+                 span_corruption(options, *tokenizer)};
+  const auto objective = std::make_shared<BlockObjective>(model, data);
+  data.tokens = text / "held_out.tokens";
+  const HeldOutLoss held_out(model, data, options.validation_blocks);
 
   model::Stage stage;
   stage.name = "pretrain";

@@ -1,6 +1,6 @@
 #pragma once
-// `kindred lm pretrain`: a tokenizer and a small decoder from text files, written as a Hugging Face
-// folder with a model card.
+// `kindred lm pretrain`: a tokenizer and a small decoder or T5 from text files, written as a
+// Hugging Face folder with a model card.
 
 #include <cstdint>
 #include <filesystem>
@@ -11,7 +11,7 @@
 
 #include "core/json.h"
 #include "core/options.h"
-#include "lm/config/decoders.h"
+#include "lm/generative_lm.h"
 #include "model/objective.h"
 #include "text/bpe_trainer.h"
 
@@ -47,8 +47,9 @@ struct PretrainModel {
 
   template <class V>
   void visit(V& v) {
-    v("model_type", model_type, "format", Choices{decoder_kinds()});
-    v("n_layer", n_layer, "blocks", Bounds{1, 4096});
+    v("model_type", model_type, "format; t5 learns to fill in spans that were cut out",
+      Choices{generative_kinds()});
+    v("n_layer", n_layer, "blocks (t5: of the encoder, and of the decoder)", Bounds{1, 4096});
     v("n_embd", n_embd, "hidden size, a multiple of n_head", Bounds{1, 1 << 18});
     v("n_head", n_head, "attention heads", Bounds{1, 1 << 14});
     v("n_positions", n_positions, "longest sequence the model can read", Bounds{2, 1 << 22});
@@ -58,7 +59,8 @@ struct PretrainModel {
       "width of the feed-forward layers (0: 4 n_embd; 8/3 n_embd where they are gated)",
       Bounds{0, 1 << 20});
     v("activation_function", activation_function,
-      "activation of the feed-forward layers (empty: the format's own)");
+      "activation of the feed-forward layers (empty: the format's own); t5: with gated- before it "
+      "gated");
     v("dropout", dropout,
       "dropout while training: of attention, and where the format has it of embeddings and "
       "residuals",

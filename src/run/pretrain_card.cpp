@@ -21,11 +21,14 @@ std::string model_card(const PretrainOptions& options, const PretrainResult& res
                        const std::string& recipe,
                        const std::vector<std::pair<std::string, std::string>>& samples) {
   const PretrainModel& m = options.model;
+  const bool t5 = m.model_type == "t5";
   std::ostringstream card;
   card << "# " << std::filesystem::path(options.output).filename().string() << "\n\n"
        << "A language model of " << with_commas(result.parameters) << " parameters in "
-       << m.model_type << " format (" << m.n_layer << " layers, hidden size " << m.n_embd << ", "
-       << m.n_head << " heads, context " << m.n_positions << "), stored as " << options.dtype
+       << m.model_type << " format (" << m.n_layer
+       << (t5 ? " layers in the encoder and as many in the decoder" : " layers") << ", hidden size "
+       << m.n_embd << ", " << m.n_head << " heads, context " << m.n_positions << "), stored as "
+       << options.dtype
        << ". It was trained from nothing by `kindred lm pretrain`; `transformers` loads it.\n\n"
        << "It exists to carry recommenders in tests, demonstrations and small experiments. It has "
           "seen little text, knows few facts, and continues a sentence without judgement.\n\n"

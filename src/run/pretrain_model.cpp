@@ -42,14 +42,27 @@ Json llama_sizes(const PretrainModel& m) {
   return config;
 }
 
+Json t5_sizes(const PretrainModel& m) {
+  Json config = {{"n_positions", m.n_positions}, {"d_model", m.n_embd},
+                 {"d_kv", m.n_embd / m.n_head},  {"d_ff", m.n_inner > 0 ? m.n_inner : 4 * m.n_embd},
+                 {"num_layers", m.n_layer},      {"num_heads", m.n_head},
+                 {"dropout_rate", m.dropout}};
+  if (!m.activation_function.empty()) config["feed_forward_proj"] = m.activation_function;
+  return config;
+}
+
 }  // namespace
 
 Json pretrain_config(const PretrainModel& model, int64_t vocab_size) {
   const bool gpt2 = model.model_type == "gpt2", opt = model.model_type == "opt";
-  Json config = gpt2 ? gpt2_sizes(model) : opt ? opt_sizes(model) : llama_sizes(model);
+  const bool t5 = model.model_type == "t5";
+  Json config = gpt2  ? gpt2_sizes(model)
+                : opt ? opt_sizes(model)
+                : t5  ? t5_sizes(model)
+                      : llama_sizes(model);
   config["model_type"] = model.model_type;
   config["vocab_size"] = vocab_size;
-  if (!model.activation_function.empty()) {
+  if (!t5 && !model.activation_function.empty()) {
     config[gpt2 || opt ? "activation_function" : "hidden_act"] = model.activation_function;
   }
   return config;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <span>
 
 #include "core/error.h"
 #include "core/random.h"
@@ -12,32 +13,78 @@
 namespace kindred::lm {
 namespace {
 
-// ids [B, block + 1]: each row's tokens and the one after them.
+// Blocks as a language model reads them: prompts and main texts, and what is predicted.
 class BlockBatch : public model::Batch {
  public:
-  explicit BlockBatch(torch::Tensor ids) : ids_(std::move(ids)) {}
-  int64_t rows() const override { return ids_.size(0); }
-  double label_count() const override {
-    return static_cast<double>(ids_.size(0) * (ids_.size(1) - 1));
+  int64_t rows() const override { return static_cast<int64_t>(splits_.size()); }
+  double label_count() const override { return static_cast<double>(targets_.numel()); }
+  void to(torch::Device device) override {
+    ids_ = ids_.to(device);
+    read_ = read_.to(device);
+    targets_ = targets_.to(device);
   }
-  void to(torch::Device device) override { ids_ = ids_.to(device); }
-  const torch::Tensor& ids() const { return ids_; }
+
+  // A block [block + 1] whose every token is predicted from those before it.
+  void add_next_token(std::span<const int64_t> block) {
+    const size_t begin = tokens_.size();
+    tokens_.insert(tokens_.end(), block.begin(), block.end() - 1);
+    for (size_t t = begin; t < tokens_.size(); ++t) rows_.push_back(static_cast<int64_t>(t));
+    predicted_.insert(predicted_.end(), block.begin() + 1, block.end());
+    close(tokens_.size());
+  }
+  // A prompt and the text predicted after it. Its last token is only predicted, never read.
+  void add(const SpanCorruption::Example& example) {
+    tokens_.insert(tokens_.end(), example.prompt.begin(), example.prompt.end());
+    const size_t split = tokens_.size();
+    tokens_.insert(tokens_.end(), example.target.begin(), example.target.end() - 1);
+    for (size_t t = split - 1; t < tokens_.size(); ++t) rows_.push_back(static_cast<int64_t>(t));
+    predicted_.insert(predicted_.end(), example.target.begin(), example.target.end());
+    close(split);
+  }
+  void finish() {
+    ids_ = torch::tensor(tokens_, torch::kInt64);
+    read_ = torch::tensor(rows_, torch::kInt64);
+    targets_ = torch::tensor(predicted_, torch::kInt64);
+  }
+
+  torch::Tensor loss(GenerativeLM& model) const {
+    const SplitPacked input{{model.embed(ids_), offsets_}, splits_};
+    return model.cross_entropy_sum(model.hidden_after(input, read_), targets_);
+  }
 
  private:
-  torch::Tensor ids_;
+  void close(size_t split) {
+    splits_.push_back(static_cast<int64_t>(split));
+    offsets_.push_back(static_cast<int64_t>(tokens_.size()));
+  }
+
+  std::vector<int64_t> tokens_, rows_, predicted_, offsets_{0}, splits_;
+  torch::Tensor ids_, read_, targets_;
 };
 
-torch::Tensor block_loss(CausalLM& model, const torch::Tensor& ids) {
-  const int64_t rows = ids.size(0), block = ids.size(1) - 1;
-  Packed input;
-  input.embeddings = model.embed(ids.narrow(1, 0, block).reshape({-1}));
-  for (int64_t row = 0; row <= rows; ++row) input.offsets.push_back(row * block);
-  return model.cross_entropy_sum(model.hidden(input), ids.narrow(1, 1, block).reshape({-1}));
+// The blocks that begin at these tokens of the file. `random` decides what is cut out of each.
+template <class RandomOf>
+std::unique_ptr<BlockBatch> read_blocks(const TokenFile& file, const BlockData& data,
+                                        const std::vector<int64_t>& begins,
+                                        const RandomOf& random_of) {
+  auto batch = std::make_unique<BlockBatch>();
+  std::vector<int64_t> block(static_cast<size_t>(data.block) + 1);
+  for (const int64_t begin : begins) {
+    file.read(begin, data.block + 1, block.data());
+    if (data.spans) {
+      Random random = random_of(begin);
+      batch->add(data.spans->apply(std::span(block).first(block.size() - 1), random));
+    } else {
+      batch->add_next_token(block);
+    }
+  }
+  batch->finish();
+  return batch;
 }
 
 }  // namespace
 
-NextToken::NextToken(std::shared_ptr<CausalLM> model, const NextTokenData& data)
+BlockObjective::BlockObjective(std::shared_ptr<GenerativeLM> model, const BlockData& data)
     : model_(std::move(model)), data_(data), file_(data.tokens, data.vocab_size) {
   if (blocks() < 1) {
     throw Error(Exit::bad_data, "text",
@@ -46,17 +93,17 @@ NextToken::NextToken(std::shared_ptr<CausalLM> model, const NextTokenData& data)
   }
 }
 
-std::pair<int64_t, int64_t> NextToken::range(int64_t epoch) const {
+std::pair<int64_t, int64_t> BlockObjective::range(int64_t epoch) const {
   const int64_t part = epoch % data_.parts;
   return {blocks() * part / data_.parts, blocks() * (part + 1) / data_.parts};
 }
 
-int64_t NextToken::steps(int64_t epoch) const {
+int64_t BlockObjective::steps(int64_t epoch) const {
   const auto [begin, end] = range(epoch);
   return (end - begin + data_.batch_size - 1) / data_.batch_size;
 }
 
-std::vector<int64_t> NextToken::order(int64_t pass, int64_t begin, int64_t end) const {
+std::vector<int64_t> BlockObjective::order(int64_t pass, int64_t begin, int64_t end) const {
   const std::lock_guard lock(mutex_);
   if (shuffled_pass_ != pass) {
     shuffled_.resize(static_cast<size_t>(blocks()));
@@ -67,7 +114,7 @@ std::vector<int64_t> NextToken::order(int64_t pass, int64_t begin, int64_t end) 
   return {shuffled_.begin() + begin, shuffled_.begin() + end};
 }
 
-std::unique_ptr<model::Batch> NextToken::batch(int64_t epoch, int64_t step) const {
+std::unique_ptr<model::Batch> BlockObjective::batch(int64_t epoch, int64_t step) const {
   const int64_t pass = epoch / data_.parts;
   const auto [first, last] = range(epoch);
   const int64_t begin = first + step * data_.batch_size;
@@ -75,20 +122,18 @@ std::unique_ptr<model::Batch> NextToken::batch(int64_t epoch, int64_t step) cons
   const auto shift =
       static_cast<int64_t>(Random(data_.seed, "lm/shift", {static_cast<uint64_t>(pass)})
                                .below(static_cast<uint64_t>(data_.block)));
-  auto ids = torch::empty({static_cast<int64_t>(chosen.size()), data_.block + 1}, torch::kInt64);
-  for (size_t i = 0; i < chosen.size(); ++i) {
-    file_.read(shift + chosen[i] * data_.block, data_.block + 1,
-               ids.data_ptr<int64_t>() + static_cast<int64_t>(i) * (data_.block + 1));
-  }
-  return std::make_unique<BlockBatch>(ids);
+  std::vector<int64_t> begins;
+  for (const int64_t block : chosen) begins.push_back(shift + block * data_.block);
+  return read_blocks(file_, data_, begins, [&](int64_t at) {
+    return Random(data_.seed, "lm/spans", {static_cast<uint64_t>(pass), static_cast<uint64_t>(at)});
+  });
 }
 
-model::LossParts NextToken::loss(const model::Batch& batch) {
-  const auto& blocks = dynamic_cast<const BlockBatch&>(batch);
-  return {block_loss(*model_, blocks.ids()), batch.label_count(), {}};
+model::LossParts BlockObjective::loss(const model::Batch& batch) {
+  return {dynamic_cast<const BlockBatch&>(batch).loss(*model_), batch.label_count(), {}};
 }
 
-HeldOutLoss::HeldOutLoss(std::shared_ptr<CausalLM> model, const NextTokenData& data,
+HeldOutLoss::HeldOutLoss(std::shared_ptr<GenerativeLM> model, const BlockData& data,
                          int64_t most_blocks)
     : model_(std::move(model)),
       data_(data),
@@ -97,18 +142,21 @@ HeldOutLoss::HeldOutLoss(std::shared_ptr<CausalLM> model, const NextTokenData& d
 
 double HeldOutLoss::loss() const {
   const torch::NoGradGuard no_grad;
-  double total = 0;
-  for (int64_t begin = 0; begin < blocks_; begin += data_.batch_size) {
-    const int64_t rows = std::min(data_.batch_size, blocks_ - begin);
-    auto ids = torch::empty({rows, data_.block + 1}, torch::kInt64);
-    for (int64_t row = 0; row < rows; ++row) {
-      file_.read((begin + row) * data_.block, data_.block + 1,
-                 ids.data_ptr<int64_t>() + row * (data_.block + 1));
-    }
-    total += block_loss(*model_, ids.to(model_->device())).item<double>();
-  }
   if (blocks_ <= 0) return std::numeric_limits<double>::quiet_NaN();
-  return total / static_cast<double>(blocks_ * data_.block);
+  double total = 0, labels = 0;
+  for (int64_t first = 0; first < blocks_; first += data_.batch_size) {
+    std::vector<int64_t> begins;
+    for (int64_t block = first; block < std::min(first + data_.batch_size, blocks_); ++block) {
+      begins.push_back(block * data_.block);
+    }
+    const auto batch = read_blocks(file_, data_, begins, [&](int64_t at) {
+      return Random(data_.seed, "lm/held-out-spans", {static_cast<uint64_t>(at)});
+    });
+    batch->to(model_->device());
+    total += batch->loss(*model_).item<double>();
+    labels += batch->label_count();
+  }
+  return total / labels;
 }
 
 std::vector<std::pair<std::string, double>> HeldOutLoss::numbers() const {

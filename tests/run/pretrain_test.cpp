@@ -5,12 +5,16 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <set>
 #include <stop_token>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "lm/causal_lm.h"
+#include "lm/config/decoders.h"
 #include "run/pretrain_objective.h"
 #include "run/pretrain_text.h"
 #include "text/tokenizer.h"
@@ -105,6 +109,66 @@ TEST_F(Pretrain, EveryFormatLearnsAndIsReadBack) {
   }
 }
 
+TEST_F(Pretrain, T5LearnsToFillInWhatWasCutOut) {
+  PretrainOptions o = options();
+  o.model.model_type = "t5";
+  o.tokenizer.vocab_size = 400;
+  o.train.epochs = 6;
+  o.samples = {"the cat sits on the <extra_id_0> and says Yes"};
+  const PretrainResult result = pretrain(o, context());
+  EXPECT_LT(result.perplexity, 20);
+  const auto model = load_generative_lm(o.output, {});
+  EXPECT_EQ(model->kind(), "t5");
+  const auto tokenizer = text::Tokenizer::load(o.output);
+  EXPECT_EQ(tokenizer->encode("<extra_id_0>").size(), 1u);
+  EXPECT_EQ(model->vocab_size(), tokenizer->size());
+  // A tokenizer without sentinels serves no T5.
+  pretrain(options("plain"), context("plain"));
+  o.tokenizer_from = root_ / "plain";
+  o.output = root_ / "other";
+  try {
+    pretrain(o, context("other"));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Exit::config);
+    EXPECT_THAT(error.what(), HasSubstr("sentinels"));
+  }
+}
+
+TEST(SpanCorruptionTest, WhatIsCutOutIsWhatIsPredicted) {
+  SpanCorruption spans;
+  for (int64_t s = 0; s < 100; ++s) spans.sentinels.push_back(1000 + s);
+  spans.end_token = 999;
+  EXPECT_EQ(spans.cut_tokens(256), 38);  // 15%
+  EXPECT_EQ(spans.cut_spans(256), 13);   // of three tokens in the mean
+  EXPECT_EQ(spans.cut_spans(2), 1);
+  for (const int64_t length : {2, 3, 7, 40, 256}) {
+    std::vector<int64_t> text(static_cast<size_t>(length));
+    std::iota(text.begin(), text.end(), 0);
+    std::set<std::vector<int64_t>> prompts;
+    for (uint64_t draw = 0; draw < 20; ++draw) {
+      Random random(1, "test", {draw});
+      const auto [prompt, target] = spans.apply(text, random);
+      EXPECT_EQ(prompt.back(), 999);
+      EXPECT_EQ(target.back(), 999);
+      EXPECT_EQ(static_cast<int64_t>(prompt.size() + target.size()),
+                length + 2 * spans.cut_spans(length) + 2);
+      // Each sentinel of the prompt opens what follows the same one in the target.
+      std::vector<int64_t> whole;
+      for (const int64_t token : prompt) {
+        if (token < 999) whole.push_back(token);
+        if (token < 1000) continue;
+        auto at = std::ranges::find(target, token);
+        ASSERT_NE(at, target.end());
+        for (++at; *at < 999; ++at) whole.push_back(*at);
+      }
+      EXPECT_EQ(whole, text);
+      prompts.insert(prompt);
+    }
+    if (length > 100) EXPECT_EQ(prompts.size(), 20u);
+  }
+}
+
 TEST_F(Pretrain, StoppedAndResumedIsTheSameRun) {
   std::vector<double> whole, parts;
   const auto losses = [](std::vector<double>& to) {
@@ -186,7 +250,7 @@ TEST_F(Pretrain, APassReadsEveryBlockOnce) {
   std::string bytes;
   for (uint16_t id = 0; id < 100; ++id) bytes.append(reinterpret_cast<const char*>(&id), 2);
   write_file(root_ / "tokens", bytes);
-  const NextToken objective(nullptr, {root_ / "tokens", 300, 8, 3, 2, 7});
+  const BlockObjective objective(nullptr, {root_ / "tokens", 300, 8, 3, 2, 7, {}});
   // 99 predictable tokens hold 12 blocks, one is kept free for the shift.
   EXPECT_EQ(objective.steps(0) + objective.steps(1), 2 + 2);
   int64_t rows = 0;
