@@ -130,7 +130,7 @@ struct BpeTrainer::State {
         pre_tokenizer(PreTokenizer::of_rule(kRule, options.add_prefix_space)) {}
 
   void count(std::string_view text) {
-    pre_tokenizer.split(text, [&](std::span<const std::string_view> words) {
+    pre_tokenizer.split(text, true, [&](std::span<const std::string_view> words) {
       for (const std::string_view word : words) {
         const auto found = counts.find(word);
         if (found != counts.end()) {

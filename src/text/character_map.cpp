@@ -77,4 +77,26 @@ std::optional<CharacterMap::Found> CharacterMap::longest(std::string_view text) 
   return find(text, true);
 }
 
+std::string mapped(std::string_view text, const CharacterMap& map) {
+  constexpr size_t kLongestWhole = 5;
+  std::string result;
+  result.reserve(text.size());
+  const auto append = [&](std::string_view part) {
+    const auto found = map.shortest(part);
+    if (found) result += found->text;
+    return found.has_value();
+  };
+  while (!text.empty()) {
+    std::string_view grapheme = text.substr(0, first_grapheme(text));
+    text.remove_prefix(grapheme.size());
+    if (grapheme.size() <= kLongestWhole && append(grapheme)) continue;
+    while (!grapheme.empty()) {
+      const std::string_view character = grapheme.substr(0, code_point_at(grapheme, 0).length);
+      if (!append(character)) result += character;
+      grapheme.remove_prefix(character.size());
+    }
+  }
+  return result;
+}
+
 }  // namespace kindred::text

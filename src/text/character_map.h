@@ -31,4 +31,8 @@ class CharacterMap {
   std::string texts_;  // each ends with a NUL
 };
 
+/// Each grapheme of up to five bytes, else each of its characters, becomes what stands for the
+/// shortest beginning of it that the table has: what `tokenizers` makes of the table.
+std::string mapped(std::string_view text, const CharacterMap& map);
+
 }  // namespace kindred::text

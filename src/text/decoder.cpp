@@ -15,9 +15,7 @@ namespace {
 constexpr int kDeepest = 16;
 
 void replace_each(std::string& text, std::string_view from, std::string_view to) {
-  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
-    text.replace(at, from.size(), to);
-  }
+  if (text.find(from) != std::string::npos) text = replaced(text, from, to);
 }
 
 std::string joined(const std::vector<std::string>& tokens) {
@@ -60,10 +58,10 @@ void join_bytes(std::vector<std::string>& tokens) {
 
 /// Takes at most `first` and `last` characters off the ends.
 void strip(std::string& token, std::string_view character, int64_t first, int64_t last) {
-  for (; first > 0 && token.starts_with(character); --first) token.erase(0, character.size());
-  for (; last > 0 && token.ends_with(character); --last) {
-    token.resize(token.size() - character.size());
-  }
+  std::string_view rest = token;
+  for (; first > 0 && rest.starts_with(character); --first) rest.remove_prefix(character.size());
+  for (; last > 0 && rest.ends_with(character); --last) rest.remove_suffix(character.size());
+  token = std::string(rest);
 }
 
 }  // namespace

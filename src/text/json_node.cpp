@@ -112,6 +112,11 @@ int64_t JsonNode::integer() const {
   return value_.get_int64().value();
 }
 
+double JsonNode::number() const {
+  if (!value_.is_number()) expected("a number");
+  return value_.get_double().value();
+}
+
 bool JsonNode::boolean() const {
   if (!value_.is_bool()) expected("true or false");
   return value_.get_bool().value();

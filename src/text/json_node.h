@@ -38,6 +38,7 @@ class JsonNode {
   /// Throws `bad_data` where the value is no string of well-formed UTF-8.
   std::string_view text() const;
   int64_t integer() const;
+  double number() const;
   bool boolean() const;
 
   bool flag(std::string_view key, bool otherwise) const;

@@ -1,9 +1,12 @@
 // The `model` of a `tokenizer.json`: what turns words into ids.
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/log.h"
 #include "core/strings.h"
 #include "text/tokenizer_parts.h"
+#include "text/unigram_model.h"
 #include "text/word_piece_model.h"
 
 namespace kindred::text {
@@ -78,6 +81,40 @@ ModelMaker read_word_piece(const JsonNode& model, Vocabulary& vocabulary) {
   return given_model(std::make_unique<WordPieceModel>(vocabulary, options));
 }
 
+ModelMaker read_unigram(const JsonNode& model, const ModelContext& context,
+                        Vocabulary& vocabulary) {
+  UnigramModel::Pieces pieces;
+  std::vector<double> scores;
+  const JsonNode list = model.at("vocab");
+  list.each([&](const JsonNode& entry) {
+    std::optional<JsonNode> parts[2];
+    size_t count = 0;
+    entry.each([&](const JsonNode& part) {
+      if (count < 2) parts[count] = part;
+      ++count;
+    });
+    if (count != 2) entry.expected("a token and its score");
+    const auto id = static_cast<int32_t>(scores.size());
+    const std::string_view token = parts[0]->text();
+    if (vocabulary.find(token)) entry.fail(cat("token ", shown(token), ": it is there twice"));
+    vocabulary.add(token, id, entry.where());
+    if (!context.specials.contains(token)) pieces.emplace_back(token, id);
+    scores.push_back(parts[1]->number());
+  });
+  if (scores.empty()) list.fail("the vocabulary is empty");
+  UnigramOptions options;
+  options.unk_score = unknown_score(*std::min_element(scores.begin(), scores.end()));
+  options.byte_fallback = model.flag("byte_fallback", false);
+  if (const auto unk = model.find("unk_id")) {
+    if (unk->integer() < 0 || unk->integer() >= vocabulary.size()) {
+      unk->expected(cat("one of the vocabulary's ", vocabulary.size()));
+    }
+    options.unk = static_cast<int32_t>(unk->integer());
+  }
+  return given_model(std::make_unique<UnigramModel>(pieces, std::move(scores),
+                                                    numbered_byte_ids(vocabulary), options));
+}
+
 }  // namespace
 
 ModelMaker given_model(std::unique_ptr<WordModel> model) {
@@ -96,14 +133,17 @@ ModelMaker bpe_maker(std::vector<Merge> merges, BpeModelOptions options, std::st
   };
 }
 
-ModelMaker read_model(const JsonNode& model, bool byte_level, Vocabulary& vocabulary) {
+ModelMaker read_model(const JsonNode& model, const ModelContext& context, Vocabulary& vocabulary) {
   const std::string_view type = model.text_or("type", "BPE");
-  if (type == "BPE") return read_bpe(model, byte_level, vocabulary);
-  if (type != "WordPiece") {
-    model.at("type").fail(cat("got ", shown(type), ", expected BPE or WordPiece"));
+  if (type == "BPE") return read_bpe(model, context.byte_level, vocabulary);
+  if (type != "WordPiece" && type != "Unigram") {
+    model.at("type").fail(cat("got ", shown(type), ", expected BPE, WordPiece or Unigram"));
   }
-  if (byte_level) model.at("type").fail("got WordPiece, expected BPE with byte-level words");
-  return read_word_piece(model, vocabulary);
+  if (context.byte_level) {
+    model.at("type").fail(cat("got ", type, ", expected BPE with byte-level words"));
+  }
+  return type == "WordPiece" ? read_word_piece(model, vocabulary)
+                             : read_unigram(model, context, vocabulary);
 }
 
 }  // namespace kindred::text

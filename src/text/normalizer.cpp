@@ -1,23 +1,34 @@
 #include "text/normalizer.h"
 
+#include <algorithm>
 #include <array>
 
 #include "core/strings.h"
+#include "text/character_map.h"
 
 namespace kindred::text {
 namespace {
 
 constexpr int kDeepest = 16;
 
-std::string replaced(std::string_view text, std::string_view from, std::string_view to) {
-  std::string result;
-  while (true) {
-    const size_t at = text.find(from);
-    result.append(text.substr(0, at));
-    if (at == std::string_view::npos) return result;
-    result.append(to);
-    text.remove_prefix(at + from.size());
+/// Bytes that a string holds in base 64.
+std::string base64(const JsonNode& node) {
+  std::string_view text = node.text();
+  while (text.ends_with('=')) text.remove_suffix(1);
+  std::string bytes;
+  uint32_t bits = 0;
+  int count = 0;
+  for (const char digit : text) {
+    constexpr std::string_view kDigits =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const size_t value = kDigits.find(digit);
+    if (value == std::string_view::npos) node.fail("not base 64");
+    bits = bits << 6 | static_cast<uint32_t>(value);
+    if ((count += 6) < 8) continue;
+    count -= 8;
+    bytes += static_cast<char>(bits >> count & 0xFF);
   }
+  return bytes;
 }
 
 std::string_view stripped(std::string_view text, bool left, bool right) {
@@ -37,8 +48,32 @@ std::string_view stripped(std::string_view text, bool left, bool right) {
   return text;
 }
 
+/// Runs of two spaces or more become `to`.
+std::string collapsed(std::string_view text, std::string_view to) {
+  std::string result;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find_first_not_of(' ', at), text.size());
+    if (end > at + 1) {
+      result += to;
+    } else {
+      result.append(text, at, std::max(end, at + 1) - at);
+    }
+    at = std::max(end, at + 1);
+  }
+  return result;
+}
+
 std::function<std::string(std::string)> replacement(const JsonNode& node) {
-  const JsonNode from = node.at("pattern").at("String");
+  const JsonNode pattern = node.at("pattern");
+  if (const auto regex = pattern.find("Regex")) {
+    if (regex->text() != " {2,}") {
+      regex->fail(cat("got ", shown(regex->text()), ", expected \" {2,}\", the only one known"));
+    }
+    return [to = std::string(node.at("content").text())](std::string text) {
+      return collapsed(text, to);
+    };
+  }
+  const JsonNode from = pattern.at("String");
   if (from.text().empty()) from.fail("the pattern is empty");
   return [from = std::string(from.text()), to = std::string(node.at("content").text())](
              std::string text) { return replaced(text, from, to); };
@@ -63,6 +98,11 @@ std::function<std::string(std::string)> step_of(const JsonNode& node, std::strin
   if (name == "Strip") {
     const bool left = node.flag("strip_left", true), right = node.flag("strip_right", true);
     return [=](std::string text) { return std::string(stripped(text, left, right)); };
+  }
+  if (name == "Precompiled") {
+    const JsonNode table = node.at("precompiled_charsmap");
+    const auto map = std::make_shared<CharacterMap>(base64(table), table.where());
+    return [map](std::string text) { return mapped(text, *map); };
   }
   if (name == "Lowercase") return [](std::string text) { return lower_case(text); };
   if (name == "StripAccents") return [](std::string text) { return without_marks(text); };
@@ -113,7 +153,7 @@ void Normalizer::read(const JsonNode& node, int depth, std::vector<Step>& steps)
   if (!step) {
     type.fail(cat("got ", shown(type.text()),
                   ", expected NFC, NFD, NFKC, NFKD, Replace, Prepend, Strip, Lowercase, "
-                  "StripAccents, BertNormalizer or Sequence"));
+                  "StripAccents, BertNormalizer, Precompiled or Sequence"));
   }
   steps.push_back(std::move(step));
 }

@@ -151,7 +151,7 @@ class PipelineTokenizer final : public Tokenizer {
       if (segment.id >= 0) {
         ids.push_back(segment.id);
       } else {
-        encode_stretch(segment.text, parse_special, ids);
+        encode_stretch(segment.text, segment.text.data() == text.data(), parse_special, ids);
       }
     });
   }
@@ -168,14 +168,15 @@ class PipelineTokenizer final : public Tokenizer {
   }
 
   /// Text between tokens that are looked for in the text as it stands.
-  void encode_stretch(std::string_view text, bool parse_special, std::vector<int32_t>& ids) const {
+  void encode_stretch(std::string_view text, bool first, bool parse_special,
+                      std::vector<int32_t>& ids) const {
     std::string changed;
     if (!parts_.normalizer.empty()) text = changed = parts_.normalizer.apply(text);
     normalized_tokens_.cut(text, parse_special, [&](const Segment& segment) {
       if (segment.id >= 0) return ids.push_back(segment.id);
-      parts_.pre_tokenizer.split(segment.text, [&](std::span<const std::string_view> words) {
-        model_->encode(words, ids);
-      });
+      parts_.pre_tokenizer.split(
+          segment.text, first && segment.text.data() == text.data(),
+          [&](std::span<const std::string_view> words) { model_->encode(words, ids); });
     });
   }
 

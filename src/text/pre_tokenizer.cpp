@@ -1,6 +1,5 @@
 #include "text/pre_tokenizer.h"
 
-#include <algorithm>
 #include <string>
 
 #include "core/strings.h"
@@ -38,7 +37,7 @@ class PreTokenizer::Buffer {
 
 PreTokenizer PreTokenizer::of_rule(SplitRule rule, bool add_prefix_space) {
   PreTokenizer result;
-  result.steps_.push_back({rule, add_prefix_space});
+  result.steps_.push_back({rule, add_prefix_space ? Front::always : Front::never});
   result.byte_level_ = true;
   return result;
 }
@@ -69,6 +68,23 @@ void PreTokenizer::read_split(const JsonNode& node, PreTokenizer& result) {
   result.steps_.push_back({*rule});
 }
 
+void PreTokenizer::read_metaspace(const JsonNode& node, PreTokenizer& result) {
+  if (const auto mark = node.find("replacement"); mark && mark->text() != kSpaceMark) {
+    mark->fail(cat("got ", shown(mark->text()), ", expected U+2581"));
+  }
+  const std::string_view scheme =
+      node.text_or("prepend_scheme", node.flag("add_prefix_space", true) ? "always" : "never");
+  if (scheme != "always" && scheme != "first" && scheme != "never") {
+    node.at("prepend_scheme").fail(cat("got ", shown(scheme), ", expected always, first or never"));
+  }
+  const bool cut = node.flag("split", true);
+  result.steps_.push_back({.rule = {cut ? SplitRule::Kind::marked : SplitRule::Kind::whole},
+                           .space = scheme == "always"  ? Front::always
+                                    : scheme == "first" ? Front::first
+                                                        : Front::never,
+                           .mark_spaces = true});
+}
+
 void PreTokenizer::read(const JsonNode& node, int depth, PreTokenizer& result) {
   if (depth > kDeepest) node.fail(cat("sequences nest deeper than ", kDeepest));
   const JsonNode type = node.at("type");
@@ -81,13 +97,18 @@ void PreTokenizer::read(const JsonNode& node, int depth, PreTokenizer& result) {
   } else if (name == "ByteLevel") {
     const bool cut = node.flag("use_regex", true);
     const bool space = node.flag("add_prefix_space", true);
-    if (cut || space) result.steps_.push_back({{cut ? Kind::gpt2 : Kind::whole}, space});
+    if (cut || space) {
+      result.steps_.push_back(
+          {{cut ? Kind::gpt2 : Kind::whole}, space ? Front::always : Front::never});
+    }
     result.byte_level_ = true;
   } else if (name == "Digits") {
     const bool alone = node.flag("individual_digits", false);
-    result.steps_.push_back({{alone ? Kind::digit : Kind::digits}, false});
+    result.steps_.push_back({{alone ? Kind::digit : Kind::digits}});
   } else if (name == "Split") {
     read_split(node, result);
+  } else if (name == "Metaspace") {
+    read_metaspace(node, result);
   } else if (name == "BertPreTokenizer") {
     result.steps_.push_back({.rule = {Kind::bert}, .drop_spaces = true});
   } else if (name == "WhitespaceSplit") {
@@ -100,30 +121,33 @@ void PreTokenizer::read(const JsonNode& node, int depth, PreTokenizer& result) {
   } else {
     type.fail(cat("got ", shown(name),
                   ", expected ByteLevel, Split, Digits, Punctuation, WhitespaceSplit, "
-                  "BertPreTokenizer or Sequence"));
+                  "BertPreTokenizer, Metaspace or Sequence"));
   }
 }
 
-void PreTokenizer::apply(size_t step, std::string_view piece, Buffer& buffer) const {
+void PreTokenizer::apply(size_t step, std::string_view piece, bool first, Buffer& buffer) const {
   if (step == steps_.size()) return buffer.add(piece);
+  const Step& now = steps_[step];
   const auto cut = [&](std::string_view text) {
-    split_words(text, steps_[step].rule, [&](std::string_view word) {
-      if (!steps_[step].drop_spaces || !starts_with_space(word)) apply(step + 1, word, buffer);
+    split_words(text, now.rule, [&](std::string_view word) {
+      if (now.drop_spaces && starts_with_space(word)) return;
+      apply(step + 1, word, first && word.data() == text.data(), buffer);
     });
   };
-  if (steps_[step].add_prefix_space && piece[0] != ' ') {
-    const std::string spaced = " " + std::string(piece);
-    cut(spaced);
-    buffer.flush();  // its words point into `spaced`
-  } else {
-    cut(piece);
-  }
+  const bool spaced = piece[0] == ' ' || (now.mark_spaces && piece.starts_with(kSpaceMark));
+  const bool add = !spaced && (now.space == Front::always || (now.space == Front::first && first));
+  if (!add && !(now.mark_spaces && piece.find(' ') != std::string_view::npos)) return cut(piece);
+  std::string changed = add ? " " : "";
+  changed += piece;
+  if (now.mark_spaces) changed = replaced(changed, " ", kSpaceMark);
+  cut(changed);
+  buffer.flush();  // its words point into `changed`
 }
 
-void PreTokenizer::split(std::string_view text, const WordSink& sink) const {
+void PreTokenizer::split(std::string_view text, bool first, const WordSink& sink) const {
   if (text.empty()) return;
   Buffer buffer(sink);
-  apply(0, text, buffer);
+  apply(0, text, first, buffer);
   buffer.flush();
 }
 

@@ -18,31 +18,34 @@ using WordSink = std::function<void(std::span<const std::string_view>)>;
 class PreTokenizer {
  public:
   /// Reads the `pre_tokenizer` of a `tokenizer.json`: ByteLevel (the last of its chain), Digits,
-  /// Punctuation, Split by a known regular expression, WhitespaceSplit, BertPreTokenizer, and
-  /// Sequences of these. Throws `bad_data` for any other.
+  /// Punctuation, Split by a known regular expression, WhitespaceSplit, BertPreTokenizer,
+  /// Metaspace, and Sequences of these. Throws `bad_data` for any other.
   static PreTokenizer of_json(const JsonNode& node);
   /// Words of bytes, as the byte-level tokenizers have them.
   static PreTokenizer of_rule(SplitRule rule, bool add_prefix_space);
   static PreTokenizer of_bert();
 
   /// Cuts well-formed text. A word holds the text's own bytes (and the prefix space where one is
-  /// added); white space may be left out.
-  void split(std::string_view text, const WordSink& sink) const;
+  /// added); white space may be left out. `first`: nothing of the whole text is in front of it.
+  void split(std::string_view text, bool first, const WordSink& sink) const;
 
   /// Whether the words are bytes for a byte-level model.
   bool byte_level() const { return byte_level_; }
 
  private:
+  enum class Front : uint8_t { never, first, always };
   struct Step {
     SplitRule rule;
-    bool add_prefix_space = false;  // each piece that does not start with a space gets one
-    bool drop_spaces = false;       // pieces of white space are left out
+    Front space = Front::never;  // which pieces that do not start with a space get one
+    bool mark_spaces = false;    // spaces become U+2581
+    bool drop_spaces = false;    // pieces of white space are left out
   };
   class Buffer;
 
   static void read(const JsonNode& node, int depth, PreTokenizer& result);
   static void read_split(const JsonNode& node, PreTokenizer& result);
-  void apply(size_t step, std::string_view piece, Buffer& buffer) const;
+  static void read_metaspace(const JsonNode& node, PreTokenizer& result);
+  void apply(size_t step, std::string_view piece, bool first, Buffer& buffer) const;
 
   std::vector<Step> steps_;
   bool byte_level_ = false;

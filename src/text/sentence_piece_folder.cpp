@@ -88,7 +88,7 @@ std::unique_ptr<WordModel> unigram_of(const SentencePieceFile& file, const Token
   std::vector<double> scores(file.pieces.size());
   UnigramOptions options;
   options.byte_fallback = file.byte_fallback;
-  options.single_precision = true;
+  options.like_sentence_piece = true;
   float lowest = std::numeric_limits<float>::max();
   for (size_t i = 0; i < file.pieces.size(); ++i) {
     const auto& [text, score, type] = file.pieces[i];

@@ -63,9 +63,16 @@ TokenizerParts parts_of_json(const JsonNode& root) {
   if (const auto node = root.find("pre_tokenizer")) {
     parts.pre_tokenizer = PreTokenizer::of_json(*node);
   }
-  parts.make_model =
-      read_model(root.at("model"), parts.pre_tokenizer.byte_level(), parts.vocabulary);
-  if (const auto added = root.find("added_tokens")) read_added_tokens(*added, parts);
+  const auto added = root.find("added_tokens");
+  ModelContext context{.byte_level = parts.pre_tokenizer.byte_level()};
+  if (added) {
+    added->each([&](const JsonNode& entry) {
+      const AddedToken token = added_token(entry, false);
+      if (token.special) context.specials.insert(token.content);
+    });
+  }
+  parts.make_model = read_model(root.at("model"), context, parts.vocabulary);
+  if (added) read_added_tokens(*added, parts);
   if (const auto node = root.find("normalizer")) parts.normalizer = Normalizer::of_json(*node);
   if (const auto node = root.find("post_processor")) {
     parts.post_processor = PostProcessor::of_json(*node, parts.vocabulary.size());

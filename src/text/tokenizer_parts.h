@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -107,9 +108,14 @@ ModelMaker given_model(std::unique_ptr<WordModel> model);
 /// Makes a byte-pair model; warns where bytes have no token in a byte-level one.
 ModelMaker bpe_maker(std::vector<Merge> merges, BpeModelOptions options, std::string where);
 
-/// Reads the `model` of a `tokenizer.json` of words of bytes or of characters; its tokens go into
-/// the vocabulary.
-ModelMaker read_model(const JsonNode& model, bool byte_level, Vocabulary& vocabulary);
+/// What a `model` is read beside.
+struct ModelContext {
+  bool byte_level = false;                        ///< its words are bytes, not characters
+  std::set<std::string, std::less<>> specials{};  ///< tokens that no text between them may yield
+};
+
+/// Reads the `model` of a `tokenizer.json`; its tokens go into the vocabulary.
+ModelMaker read_model(const JsonNode& model, const ModelContext& context, Vocabulary& vocabulary);
 
 /// Reads a `tokenizer.json`.
 TokenizerParts parts_of_json(const JsonNode& root);

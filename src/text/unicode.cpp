@@ -125,6 +125,35 @@ CodePoint code_point_before(std::string_view text, size_t end) {
   return code_point_at(text, at);
 }
 
+std::string replaced(std::string_view text, std::string_view from, std::string_view to) {
+  std::string result;
+  while (true) {
+    const size_t at = text.find(from);
+    result.append(text.substr(0, at));
+    if (at == std::string_view::npos) return result;
+    result.append(to);
+    text.remove_prefix(at + from.size());
+  }
+}
+
+size_t first_grapheme(std::string_view text) {
+  utf8proc_int32_t state = 0;
+  CodePoint last = code_point_at(text, 0);
+  size_t at = last.length;
+  while (at < text.size()) {
+    const CodePoint next = code_point_at(text, at);
+    const bool ascii = last.value < 0x80 && next.value < 0x80 && next.value != '\n';
+    if (ascii ||
+        utf8proc_grapheme_break_stateful(static_cast<utf8proc_int32_t>(last.value),
+                                         static_cast<utf8proc_int32_t>(next.value), &state)) {
+      break;
+    }
+    at += next.length;
+    last = next;
+  }
+  return at;
+}
+
 void append_utf8(std::string& text, char32_t code_point) {
   const auto add = [&](char32_t byte) { text += static_cast<char>(byte); };
   const auto tail = [&](int shift) { add(0x80 | (code_point >> shift & 0x3F)); };

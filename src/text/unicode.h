@@ -43,6 +43,12 @@ inline CodePoint code_point_at(std::string_view text, size_t at) {
 /// The code point that ends just before `end` of well-formed UTF-8; `end` must be positive.
 CodePoint code_point_before(std::string_view text, size_t end);
 
+/// The text with each `from`, which must not be empty, replaced by `to`.
+std::string replaced(std::string_view text, std::string_view from, std::string_view to);
+
+/// Length in bytes of the first grapheme cluster of well-formed UTF-8 that is not empty.
+size_t first_grapheme(std::string_view text);
+
 /// Appends a code point in UTF-8.
 void append_utf8(std::string& text, char32_t code_point);
 

@@ -85,13 +85,17 @@ void UnigramModel::encode_as(std::string_view word, std::vector<int32_t>& ids) c
 }
 
 void UnigramModel::append_unknown(std::string_view run, std::vector<int32_t>& ids) const {
+  if (!options_.like_sentence_piece) {
+    const uint32_t node = trie_.walk(TokenTrie::kRoot, run);
+    if (node != TokenTrie::kNone && trie_.id(node) >= 0) return ids.push_back(trie_.id(node));
+  }
   if (options_.byte_fallback && append_byte_ids(byte_ids_, run, ids)) return;
   if (options_.unk) ids.push_back(*options_.unk);
 }
 
 void UnigramModel::encode_word(std::string_view word, std::vector<int32_t>& ids) const {
   ids.clear();
-  if (options_.single_precision) {
+  if (options_.like_sentence_piece) {
     encode_as<float>(word, ids);
   } else {
     encode_as<double>(word, ids);

@@ -17,9 +17,9 @@ struct UnigramOptions {
   std::optional<int32_t> unk;  ///< stands for a run of characters without a piece
   double unk_score = 0;        ///< of each such character
   bool byte_fallback = false;  ///< such a character is its bytes' tokens, "<0xE6>", instead
-  /// Sums are rounded as SentencePiece rounds them; else as `tokenizers` does. It decides between
-  /// cuts that are equally good.
-  bool single_precision = false;
+  /// As SentencePiece: sums in single precision, which decides between cuts that are equally good.
+  /// Else as `tokenizers`: double, and a run of unknown characters that is a piece is taken for it.
+  bool like_sentence_piece = false;
 };
 
 class UnigramModel final : public WordModel {

@@ -73,7 +73,8 @@ TEST_P(TokenizerKinds, ALengthBelowTheSpecialTokensIsRefused) {
   EXPECT_EQ(tokenizer->encode("a", {.max_length = specials}).size(), specials);
 }
 
-INSTANTIATE_TEST_SUITE_P(Small, TokenizerKinds, testing::Values("word_piece"),
+INSTANTIATE_TEST_SUITE_P(Small, TokenizerKinds,
+                         testing::Values("word_piece", "character_bpe", "unigram"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
