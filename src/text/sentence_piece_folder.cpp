@@ -118,7 +118,8 @@ TokenizerParts parts_of_sentence_piece(const fs::path& path, const FolderSpecial
   for (size_t id = 0; id < file.pieces.size(); ++id) {
     parts.vocabulary.add(file.pieces[id].text, static_cast<int64_t>(id), parts.where);
   }
-  if (file.model == SentencePieceFile::Model::bpe) {
+  parts.bpe = file.model == SentencePieceFile::Model::bpe;
+  if (parts.bpe) {
     parts.make_model = given_model(std::make_unique<SentencePieceModel>(file, parts.where));
   } else {
     parts.make_model = given_model(unigram_of(file, parts));
@@ -141,7 +142,6 @@ TokenizerParts parts_of_sentence_piece(const fs::path& path, const FolderSpecial
   } else {
     parts.decoder.metaspace(std::string(kSpaceMark), true);
   }
-  parts.clean_up_spaces = !llama && specials.clean_up_spaces;
   return parts;
 }
 

@@ -36,6 +36,7 @@ struct TokenizerParts {
   ModelMaker make_model;
   PostProcessor post_processor;
   Decoder decoder;
+  bool bpe = false;                      ///< of byte pairs: `clean_up_spaces` is not for these
   bool clean_up_spaces = false;          ///< decoded text loses spaces before signs
   std::map<std::string, int32_t> roles;  ///< "bos_token" and the like
 };
