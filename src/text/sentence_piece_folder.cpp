@@ -123,8 +123,10 @@ TokenizerParts parts_of_sentence_piece(const fs::path& path, const FolderSpecial
     parts.make_model = given_model(std::make_unique<SentencePieceModel>(file, parts.where));
   } else {
     parts.make_model = given_model(unigram_of(file, parts));
-    parts.normalizer = Normalizer::of_function(
-        [text = SentencePieceText(file)](std::string given) { return text.normalized(given); });
+    parts.normalizer =
+        Normalizer::of_function([text = SentencePieceText(file)](const std::string& given) {
+          return text.normalized(given);
+        });
   }
 
   FolderSpecials specials = given;

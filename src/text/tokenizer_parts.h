@@ -107,7 +107,7 @@ void read_vocabulary(const JsonNode& node, Vocabulary& vocabulary);
 ModelMaker given_model(std::unique_ptr<WordModel> model);
 
 /// Makes a byte-pair model; warns where bytes have no token in a byte-level one.
-ModelMaker bpe_maker(std::vector<Merge> merges, BpeModelOptions options, std::string where);
+ModelMaker bpe_maker(std::vector<Merge> merges, BpeModelOptions options, const std::string& where);
 
 /// What a `model` is read beside.
 struct ModelContext {
