@@ -122,6 +122,22 @@ TEST(SentencePiece, TheFolderSaysWhatIsAdded) {
             " a  b\n\xE6\x97\xA5");
 }
 
+TEST(SentencePiece, WithoutLegacyOnlyTheWholeTextGetsASpace) {
+  TestFolder folder;
+  folder.write("tokenizer.model", model_bytes("bpe"));
+  folder.write("tokenizer_config.json", R"({"add_bos_token": false, "legacy": false})");
+  const auto tokenizer = Tokenizer::load(folder.path());
+  const auto pieces = [&](const char* text) {
+    std::string joined;
+    for (const int32_t id : tokenizer->encode(text)) joined += tokenizer->piece(id) + " ";
+    return joined;
+  };
+  EXPECT_EQ(pieces("a"), "▁a ");
+  EXPECT_EQ(pieces(" a"), "▁ ▁a ");
+  EXPECT_EQ(pieces("a</s>a"), "▁a </s> a ");
+  EXPECT_EQ(pieces("</s>a</s> a"), "</s> a </s> ▁a ");
+}
+
 TEST(SentencePiece, SentinelsFollowThePieces) {
   TestFolder folder;
   folder.write("spiece.model", model_bytes("unigram"));
