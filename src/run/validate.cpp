@@ -14,6 +14,7 @@
 #include "eval/metrics/metrics_file.h"
 #include "eval/metrics/user_metrics.h"
 #include "lm/any_backbone.h"
+#include "lm/config/adapter_config.h"
 #include "lm/sentence_encoder.h"
 #include "run/check_recipe.h"
 #include "run/pretrain.h"
@@ -75,6 +76,17 @@ Validation sentence_folder(const fs::path& path) {
   for (const lm::Pooling kind : encoder.plan().poolings) poolings.emplace_back(pooling_name(kind));
   return {cat("a sentence encoder, pooling ", join(poolings, " and "), ", vectors of ",
               encoder.dimension(), ": ", describe_model(encoder.model())),
+          {}};
+}
+
+// Whether it fits a model shows only on that model.
+Validation adapter_folder(const fs::path& path) {
+  const auto file = (path / "adapter_config.json").string();
+  const lm::AdapterConfig config = lm::parse_adapter_config(read_json(file), file);
+  const auto weights = open_checkpoint(path, "adapter_model");
+  const std::string& base = config.base_model_name_or_path;
+  return {cat("a LoRA adapter of rank ", config.r, ", ", weights->tensors().size(), " tensors",
+              base.empty() ? "" : ", made on " + quote(base)),
           {}};
 }
 
@@ -175,6 +187,7 @@ Validation look(const fs::path& path) {
   if (RunFolder{path}.exists()) return run_folder(path);
   if (lm::is_sentence_folder(path)) return sentence_folder(path);
   if (fs::exists(path / "config.json")) return model_folder(path);
+  if (fs::exists(path / "adapter_config.json")) return adapter_folder(path);
   if (const auto described = data::describe(path)) return {described->what, described->problems};
   return {"nothing that Kindred reads",
           {path.string() +
