@@ -2,7 +2,7 @@
 // to vectors, loading excluded. lm_encoder_twin.py is the same by sentence-transformers.
 //
 //   lm_encoder --model DIR (--text-file F | --ids F) [--precision fp32|bf16|auto] [--threads N]
-//              [--repeats N] [--out F]
+//              [--repeats N] [--tokens-at-once N] [--out F]
 //
 // F of --text-file has a JSON string a line, that of --ids token ids with spaces between, a line a
 // text. --out gets the vectors as raw floats.
@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -90,6 +91,7 @@ int main(int argc, char** argv) {
   // Packs the weights.
   encoder.embed(torch::tensor({101, 102}, torch::kInt64), {0, 2});
   for (int64_t i = 0; i < a.repeats; ++i) {
+    const std::clock_t began_cpu = std::clock();
     const auto began = std::chrono::steady_clock::now();
     if (!texts.empty()) {
       ids.clear();
@@ -103,12 +105,13 @@ int main(int argc, char** argv) {
     };
     int64_t tokens = 0;
     for (const Tokens& one : ids) tokens += static_cast<int64_t>(one.size());
+    const double cpu = static_cast<double>(std::clock() - began_cpu) / CLOCKS_PER_SEC;
     std::printf(
-        "%s, %d threads: %zu texts, %lld tokens, %.2f s, of it tokenizer %.2f s: %.0f "
-        "texts/s\n",
+        "%s, %d threads: %zu texts, %lld tokens, %.2f s, of it tokenizer %.2f s: %.0f texts/s; "
+        "%.2f s of processors\n",
         a.precision.c_str(), a.threads, ids.size(), static_cast<long long>(tokens),
         seconds(began, ended), seconds(began, read),
-        static_cast<double>(ids.size()) / seconds(began, ended));
+        static_cast<double>(ids.size()) / seconds(began, ended), cpu);
     std::fflush(stdout);
     if (!a.out.empty()) {
       std::ofstream(a.out, std::ios::binary)

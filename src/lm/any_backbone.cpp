@@ -21,7 +21,8 @@ std::vector<std::pair<std::string, std::string>> backbone_kinds() {
       {"roberta", "RoBERTa"},
       {"xlm-roberta", "XLM-RoBERTa"},
       {"distilbert", "DistilBERT"},
-      {"longformer", "Longformer: windows and global tokens"}};
+      {"longformer", "Longformer: windows and global tokens"},
+      {"mpnet", "MPNet"}};
 }
 
 std::shared_ptr<Backbone> load_any_backbone(const std::filesystem::path& folder,

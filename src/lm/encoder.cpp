@@ -1,12 +1,15 @@
 #include "lm/encoder.h"
 
 #include <cmath>
+#include <map>
 #include <utility>
 
 #include "core/error.h"
 #include "core/strings.h"
 #include "lm/activation.h"
 #include "lm/attention.h"
+#include "lm/biased_attention.h"
+#include "lm/relative_bias.h"
 #include "lm/window_attention.h"
 #include "model/threads.h"
 
@@ -14,7 +17,8 @@ namespace kindred::lm {
 
 struct Encoder::Pass {
   std::vector<int64_t> offsets;
-  std::vector<int64_t> global;  // a Longformer's global tokens, ascending
+  std::vector<int64_t> global;        // a Longformer's global tokens, ascending
+  std::vector<torch::Tensor> biases;  // of relative positions, one a sequence; empty: none
   PassDropout dropout;
 };
 
@@ -22,7 +26,8 @@ Encoder::Encoder(EncoderPlan plan, Weights weights, const LoadOptions& options)
     : layout_(std::move(plan.layout)), config_(std::move(plan.config)) {
   model::secure_threads();
   load_layers(std::move(weights), options);
-  if (!options.trainable && options.device.is_cpu() && !layout_.windowed()) prepare_frozen();
+  const bool plain = !layout_.windowed() && layout_.relative_bias.empty();
+  if (!options.trainable && options.device.is_cpu() && plain) prepare_frozen();
   train(false);
 }
 
@@ -34,6 +39,7 @@ void Encoder::load_layers(Weights weights, const LoadOptions& options) {
   positions_ = given.table(layout_.positions, true);
   types_ = given.table(layout_.types, true);
   embedding_norm_ = given.norm(layout_.embedding_norm, d);
+  relative_bias_ = given.table(layout_.relative_bias, true);
   for (const EncoderBlockLayout& block : layout_.blocks) {
     Block made;
     made.qkv = given.linear(block.qkv);
@@ -78,9 +84,22 @@ torch::Tensor Encoder::embed(const torch::Tensor& ids) {
   return torch::embedding(embeddings_, ids, layout_.padding_row).to(torch::kFloat);
 }
 
+std::vector<torch::Tensor> Encoder::biases(const std::vector<int64_t>& offsets) const {
+  if (!relative_bias_.defined()) return {};
+  const RelativeBuckets how{layout_.relative_buckets, 128, true};
+  std::map<int64_t, torch::Tensor> by_length;
+  std::vector<torch::Tensor> result;
+  for (size_t s = 0; s + 1 < offsets.size(); ++s) {
+    const int64_t n = offsets[s + 1] - offsets[s];
+    if (!by_length.contains(n)) by_length[n] = relative_bias(relative_bias_, how, 0, n, n);
+    result.push_back(by_length[n]);
+  }
+  return result;
+}
+
 Encoder::Pass Encoder::begin(const Packed& input, const TokenMarks& marks) const {
   check_packed(input, layout_.hidden_size, layout_.context);
-  Pass pass{input.offsets, {}, {}};
+  Pass pass{input.offsets, {}, biases(input.offsets), {}};
   if (layout_.windowed()) pass.global = global_tokens(input.offsets, marks.global);
   if (!is_training()) return pass;
   pass.dropout.embedding = pass.dropout.residual = static_cast<float>(layout_.hidden_dropout);
@@ -121,6 +140,12 @@ torch::Tensor Encoder::attend(size_t layer, const torch::Tensor& x, const Pass& 
   const auto qkv = block.qkv->forward(x, compute_, pass.dropout);
   const double scale = attention_scale();
   const Dropout dropout = pass.dropout.of_attention(layer);
+  if (!pass.biases.empty()) {
+    const int64_t d = layout_.hidden_size;
+    return biased_attention_packed(
+        qkv.narrow(1, 0, d) * scale, qkv.narrow(1, d, 2 * d),
+        {pass.offsets, pass.offsets, layout_.heads, pass.biases, dropout.probability});
+  }
   if (block.global_query == nullptr) {
     return attention(qkv, {pass.offsets, layout_.heads, layout_.heads, scale, dropout, false});
   }

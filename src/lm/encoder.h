@@ -1,6 +1,6 @@
 #pragma once
 // Any encoder over packed sequences, computed as its layout says: BERT, RoBERTa, XLM-RoBERTa,
-// DistilBERT, Longformer. Legend: T packed tokens, D hidden size.
+// DistilBERT, Longformer, MPNet. Legend: T packed tokens, D hidden size.
 
 #include <memory>
 #include <string>
@@ -55,6 +55,8 @@ class Encoder : public EncoderLM {
   torch::Tensor start(const Packed& input, const TokenMarks& marks) const;
   torch::Tensor norm(const torch::Tensor& x, const NormWeights& weights) const;
   double attention_scale() const;
+  /// What attention adds to each sequence's scores; empty: nothing.
+  std::vector<torch::Tensor> biases(const std::vector<int64_t>& offsets) const;
   torch::Tensor attend(size_t layer, const torch::Tensor& x, const Pass& pass) const;
   /// One block; of the tokens `rows` only where defined.
   torch::Tensor block_forward(size_t layer, const torch::Tensor& x, const Pass& pass,
@@ -62,11 +64,11 @@ class Encoder : public EncoderLM {
 
   EncoderLayout layout_;
   Json config_;
-  torch::Tensor embeddings_, positions_, types_;
+  torch::Tensor embeddings_, positions_, types_, relative_bias_;
   NormWeights embedding_norm_;
   std::vector<Block> blocks_;
   torch::ScalarType compute_ = torch::kFloat;  ///< type of matrix products
-  /// Set when frozen on a processor, without windows.
+  /// Set when frozen on a processor, without windows or relative positions.
   std::unique_ptr<const FrozenEncoder> frozen_;
 };
 

@@ -1,6 +1,11 @@
 #include "lm/frozen_encoder.h"
 
 #include <ATen/Parallel.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
 
 #include "lm/attention.h"
 #include "lm/element.h"
@@ -10,8 +15,8 @@ namespace kindred::lm {
 namespace {
 
 // Tokens of whole sequences computed together: enough for products to run at full speed, few enough
-// for their inputs and outputs to stay in the last-level cache.
-constexpr int64_t kTokensAtOnce = 1024;
+// for their inputs and outputs to stay in cache.
+constexpr int64_t kTokensAtOnce = 512;
 
 // x = norm(x + added), in place; returns x in the products' type.
 torch::Tensor add_norm(const FrozenEncoder& encoder, const NormWeights& weights,
@@ -33,10 +38,44 @@ torch::Tensor add_norm(const FrozenEncoder& encoder, const NormWeights& weights,
   return copies ? copy : x;
 }
 
-// Sequences [first, last), whose states are x.
-void run_blocks(const FrozenEncoder& encoder, torch::Tensor x, std::vector<int64_t> offsets) {
+// While it lives, what the calling thread starts runs on this thread alone: a product divides
+// itself by the threads that OpenMP promises, and inside a team it gets one.
+class OneThread {
+ public:
+  OneThread() { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_ = omp_get_max_threads();
+};
+
+// Whole sequences side by side.
+struct Stretch {
+  int64_t begin = 0;                   // first token
+  std::vector<int64_t> offsets = {0};  // counted from there
+};
+
+std::vector<Stretch> stretches_of(const std::vector<int64_t>& offsets) {
+  std::vector<Stretch> stretches;
+  for (size_t first = 0; first + 1 < offsets.size();) {
+    Stretch stretch{offsets[first]};
+    size_t last = first;
+    while (last + 1 < offsets.size() &&
+           (last == first || offsets[last + 1] - offsets[first] <= kTokensAtOnce)) {
+      stretch.offsets.push_back(offsets[++last] - offsets[first]);
+    }
+    if (stretch.offsets.back() > 0) stretches.push_back(std::move(stretch));
+    first = last;
+  }
+  return stretches;
+}
+
+void run_blocks(const FrozenEncoder& encoder, const torch::Tensor& states, Stretch stretch) {
+  auto x = states.narrow(0, stretch.begin, stretch.offsets.back());
   const AttentionShape shape{
-      std::move(offsets), encoder.heads, encoder.heads, encoder.attention_scale, {}, false};
+      std::move(stretch.offsets), encoder.heads, encoder.heads, encoder.attention_scale, {}, false};
   auto input = x.to(encoder.compute);
   for (const FrozenEncoderBlock& block : encoder.blocks) {
     const auto qkv = block.qkv->frozen()->forward(input);
@@ -52,20 +91,25 @@ void run_blocks(const FrozenEncoder& encoder, torch::Tensor x, std::vector<int64
 
 torch::Tensor frozen_states(const FrozenEncoder& encoder, torch::Tensor x,
                             const std::vector<int64_t>& offsets) {
-  const torch::NoGradGuard no_grad;
-  for (size_t first = 0; first + 1 < offsets.size();) {
-    std::vector<int64_t> own = {0};
-    size_t last = first;
-    while (last + 1 < offsets.size() &&
-           (last == first || offsets[last + 1] - offsets[first] <= kTokensAtOnce)) {
-      own.push_back(offsets[++last] - offsets[first]);
+  std::vector<Stretch> stretches = stretches_of(offsets);
+  const auto count = static_cast<int64_t>(stretches.size());
+  const int64_t workers = std::min<int64_t>(count, at::get_num_threads());
+  std::atomic<int64_t> next{0};
+  const auto work = [&] {
+    const torch::NoGradGuard no_grad;
+    for (int64_t i = next++; i < count; i = next++) {
+      run_blocks(encoder, x, std::move(stretches[static_cast<size_t>(i)]));
     }
-    const int64_t tokens = own.back();
-    if (tokens > 0) {
-      run_blocks(encoder, x.narrow(0, offsets[first], tokens), std::move(own));
-    }
-    first = last;
+  };
+  if (workers < 2) {
+    work();
+    return x;
   }
+  // Each thread takes stretches of its own, so that none waits for another within a block.
+  at::parallel_for(0, workers, 1, [&](int64_t, int64_t) {
+    const OneThread one;
+    work();
+  });
   return x;
 }
 

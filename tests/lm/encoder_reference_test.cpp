@@ -61,7 +61,7 @@ class EncoderReference : public testing::TestWithParam<std::string> {
 };
 INSTANTIATE_TEST_SUITE_P(Models, EncoderReference,
                          testing::Values("bert", "bert_head", "bert_old", "roberta", "xlm_roberta",
-                                         "distilbert", "longformer", "longformer_marks"),
+                                         "distilbert", "longformer", "longformer_marks", "mpnet"),
                          [](const auto& info) { return info.param; });
 
 void expect_near(const torch::Tensor& got, const torch::Tensor& want, const std::string& what) {

@@ -44,6 +44,11 @@ const Json kLongformer = {{"model_type", "longformer"}, {"vocab_size", 301},
                           {"num_attention_heads", 4},   {"intermediate_size", 100},
                           {"attention_window", 6},      {"max_position_embeddings", 200}};
 
+const Json kMpnet = {
+    {"model_type", "mpnet"},         {"vocab_size", 301},        {"hidden_size", 48},
+    {"num_hidden_layers", 2},        {"num_attention_heads", 4}, {"intermediate_size", 100},
+    {"max_position_embeddings", 200}};
+
 double relative(const torch::Tensor& got, const torch::Tensor& want) {
   return ((got - want).norm() / want.norm()).item<double>();
 }
@@ -72,7 +77,7 @@ TEST(FrozenEncoder, EqualsTheOrdinaryGraphInFp32) {
 }
 
 TEST(FrozenEncoder, GivesTheSameGradientOfItsInput) {
-  for (const Json& config : {kBert, kDistilBert, kLongformer}) {
+  for (const Json& config : {kBert, kDistilBert, kLongformer, kMpnet}) {
     auto [trainable, frozen] = models(config, "fp32");
     const auto x = torch::randn({40, frozen->hidden_size()});
     std::vector<torch::Tensor> gradients;
@@ -89,7 +94,7 @@ TEST(FrozenEncoder, GivesTheSameGradientOfItsInput) {
 }
 
 TEST(FrozenEncoder, EveryKindIsWithinBf16sRounding) {
-  for (const Json& config : {kBert, kDistilBert, kLongformer}) {
+  for (const Json& config : {kBert, kDistilBert, kLongformer, kMpnet}) {
     auto [trainable, frozen] = models(config, "bf16");
     const torch::NoGradGuard no_grad;
     const Packed input{torch::randn({70, frozen->hidden_size()}), {0, 9, 10, 70}};
@@ -98,7 +103,7 @@ TEST(FrozenEncoder, EveryKindIsWithinBf16sRounding) {
 }
 
 TEST(FrozenEncoder, DropsInTrainingOnly) {
-  for (const Json& config : {kBert, kDistilBert, kLongformer}) {
+  for (const Json& config : {kBert, kDistilBert, kLongformer, kMpnet}) {
     auto [trainable, frozen] = models(config, "fp32");
     const torch::NoGradGuard no_grad;
     const Packed input{torch::randn({30, frozen->hidden_size()}), {0, 13, 30}};

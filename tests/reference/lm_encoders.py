@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save_file
 from sentence_transformers.sentence_transformer.modules import Pooling
 from transformers import (AutoModel, BertConfig, BertForMaskedLM, DistilBertConfig, LongformerConfig,
-                          LongformerForMaskedLM, RobertaConfig, XLMRobertaConfig)
+                          LongformerForMaskedLM, MPNetConfig, RobertaConfig, XLMRobertaConfig)
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "lm_encoders"
 LENGTHS = [7, 1, 12]
@@ -40,6 +40,7 @@ CONFIGS = {
     "longformer": LongformerConfig(vocab_size=31, attention_window=[4, 8], **SMALL_LONG),
     "longformer_marks": LongformerConfig(vocab_size=31, attention_window=8, type_vocab_size=4,
                                          **SMALL_LONG),
+    "mpnet": MPNetConfig(vocab_size=31, layer_norm_eps=1e-5, **SMALL),
 }
 
 

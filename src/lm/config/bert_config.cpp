@@ -14,7 +14,12 @@ void read_sizes(FieldReader& in, BertConfig& config) {
   in.integer("num_attention_heads", config.num_attention_heads, 1, 1 << 14);
   in.integer("intermediate_size", config.intermediate_size, 1, 1 << 20);
   in.integer("max_position_embeddings", config.max_position_embeddings, 1, 1 << 24);
-  in.integer("type_vocab_size", config.type_vocab_size, 1, 1 << 20);
+  if (config.is_mpnet()) {
+    config.type_vocab_size = 0;
+    in.expect("relative_attention_num_buckets", config.relative_buckets);
+  } else {
+    in.integer("type_vocab_size", config.type_vocab_size, 1, 1 << 20);
+  }
   if (config.hidden_size % config.num_attention_heads != 0) {
     in.problem("num_attention_heads",
                cat("got ", config.num_attention_heads, ", expected a divisor of hidden_size ",
@@ -38,7 +43,10 @@ void read_tokens(FieldReader& in, BertConfig& config) {
   if (!bos.empty()) config.bos_token_id = bos[0];
   config.eos_token_ids = in.tokens("eos_token_id", bert ? none : 2, config.vocab_size);
   if (bert) return;
-  if (!config.pad_token_id) {
+  // MPNet's own code takes no other.
+  if (config.is_mpnet() && config.pad_token_id != 1) {
+    in.problem("pad_token_id", "is not 1, expected 1: MPNet's positions begin behind it");
+  } else if (!config.pad_token_id) {
     in.problem("pad_token_id",
                "names no token of the vocabulary, expected one: positions begin "
                "behind it");
@@ -74,17 +82,29 @@ void read_windows(FieldReader& in, BertConfig& config) {
   }
 }
 
+// Attention of a block, which MPNet names otherwise.
+void name_attention(const BertConfig& config, const std::string& at, EncoderBlockLayout& block) {
+  const int64_t d = config.hidden_size;
+  if (config.is_mpnet()) {
+    for (const char* part : {"q", "k", "v"}) block.qkv.push_back({cat(at, "attn.", part), d, d});
+    block.out = {at + "attn.o", d, d};
+    block.norm_1 = {at + "LayerNorm"};
+    return;
+  }
+  for (const char* part : {"query", "key", "value"}) {
+    const std::string name = cat(at, "self.", part);
+    block.qkv.push_back({name, d, d});
+    if (config.is_longformer()) block.global.push_back({name + "_global", d, d});
+  }
+  block.out = {at + "output.dense", d, d};
+  block.norm_1 = {at + "output.LayerNorm"};
+}
+
 EncoderBlockLayout block_of(const BertConfig& config, int64_t layer) {
   const int64_t d = config.hidden_size;
   const std::string at = cat("encoder.layer.", layer, ".");
   EncoderBlockLayout block;
-  for (const char* part : {"query", "key", "value"}) {
-    const std::string name = cat(at, "attention.self.", part);
-    block.qkv.push_back({name, d, d});
-    if (config.is_longformer()) block.global.push_back({name + "_global", d, d});
-  }
-  block.out = {at + "attention.output.dense", d, d};
-  block.norm_1 = {at + "attention.output.LayerNorm"};
+  name_attention(config, at + "attention.", block);
   block.up = {at + "intermediate.dense", d, config.intermediate_size};
   block.down = {at + "output.dense", config.intermediate_size, d};
   block.norm_2 = {at + "output.LayerNorm"};
@@ -97,6 +117,7 @@ EncoderBlockLayout block_of(const BertConfig& config, int64_t layer) {
 const char* architecture(const BertConfig& config) {
   if (config.model_type == "roberta") return "RobertaModel";
   if (config.model_type == "xlm-roberta") return "XLMRobertaModel";
+  if (config.is_mpnet()) return "MPNetModel";
   return config.is_longformer() ? "LongformerModel" : "BertModel";
 }
 
@@ -108,6 +129,7 @@ BertConfig parse_bert_config(const Json& json, const std::string& where) {
   const Json* type = in.find("model_type");
   if (type != nullptr && type->is_string()) config.model_type = type->get<std::string>();
   if (config.model_type == "roberta") config.vocab_size = 50265;
+  if (config.is_mpnet()) config.vocab_size = 30527;
   read_sizes(in, config);
   in.activation("hidden_act", config.hidden_act, config.activation);
   in.number("hidden_dropout_prob", config.hidden_dropout_prob, 0, 0.999);
@@ -142,6 +164,10 @@ Json bert_config_json(const BertConfig& config) {
                {"bos_token_id", config.bos_token_id ? Json(*config.bos_token_id) : Json(nullptr)},
                {"eos_token_id", token_field(config.eos_token_ids)}};
   if (config.is_longformer()) json["attention_window"] = config.attention_window;
+  if (config.is_mpnet()) {
+    json.erase("type_vocab_size");
+    json["relative_attention_num_buckets"] = config.relative_buckets;
+  }
   return json;
 }
 
@@ -159,8 +185,13 @@ EncoderLayout bert_layout(const BertConfig& config) {
   layout.position_rows = config.max_position_embeddings;
   layout.position_offset = config.position_offset();
   layout.context = layout.position_rows - layout.position_offset;
-  layout.types = "embeddings.token_type_embeddings.weight";
-  layout.type_rows = config.type_vocab_size;
+  if (config.is_mpnet()) {
+    layout.relative_bias = "encoder.relative_attention_bias.weight";
+    layout.relative_buckets = config.relative_buckets;
+  } else {
+    layout.types = "embeddings.token_type_embeddings.weight";
+    layout.type_rows = config.type_vocab_size;
+  }
   layout.embedding_norm = {"embeddings.LayerNorm"};
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
     layout.blocks.push_back(block_of(config, i));

@@ -1,7 +1,7 @@
 #pragma once
 // config.json of a BERT folder (Devlin et al. 2019) and of those that compute the same with other
-// names and positions: RoBERTa (Liu et al. 2019), XLM-RoBERTa, and Longformer (Beltagy et al. 2020)
-// with its windows.
+// names and positions: RoBERTa (Liu et al. 2019), XLM-RoBERTa, Longformer (Beltagy et al. 2020)
+// with its windows, MPNet (Song et al. 2020) with its relative positions.
 
 #include <cstdint>
 #include <optional>
@@ -30,16 +30,18 @@ struct BertConfig {
   double initializer_range = 0.02;
   std::optional<int64_t> pad_token_id, bos_token_id;
   std::vector<int64_t> eos_token_ids;
+  int64_t relative_buckets = 32;          ///< MPNet's, which knows no other number
   std::vector<int64_t> attention_window;  ///< Longformer's, both sides together, one a layer
 
   bool is_bert() const { return model_type == "bert"; }
   bool is_longformer() const { return model_type == "longformer"; }
+  bool is_mpnet() const { return model_type == "mpnet"; }
   /// Row of the first position: RoBERTa's and Longformer's begin behind the padding token's.
   int64_t position_offset() const { return is_bert() ? 0 : pad_token_id.value_or(0) + 1; }
 };
 
-/// Reads the configuration of a folder whose `model_type` is bert, roberta, xlm-roberta or
-/// longformer; throws `config` with one line a problem. `where` names the file.
+/// Reads the configuration of a folder whose `model_type` is bert, roberta, xlm-roberta, longformer
+/// or mpnet; throws `config` with one line a problem. `where` names the file.
 BertConfig parse_bert_config(const Json& json, const std::string& where);
 /// config.json as `transformers` reads it.
 Json bert_config_json(const BertConfig& config);

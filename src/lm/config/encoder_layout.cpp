@@ -8,6 +8,7 @@ std::vector<TensorSpec> EncoderLayout::tensors() const {
   specs.table(positions, position_rows, hidden_size);
   specs.table(types, type_rows, hidden_size);
   specs.norm(embedding_norm, hidden_size);
+  specs.table(relative_bias, relative_buckets, heads);
   for (const EncoderBlockLayout& block : blocks) {
     for (const LinearLayout& part : block.qkv) specs.linear(part);
     for (const LinearLayout& part : block.global) specs.linear(part);

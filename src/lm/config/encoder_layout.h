@@ -37,6 +37,10 @@ struct EncoderLayout {
   std::string types;            ///< token types; empty: none
   int64_t type_rows = 0;
   NormLayout embedding_norm;
+  /// Numbers by bucket of distances and head that every layer's attention adds to its scores
+  /// (MPNet); empty: none.
+  std::string relative_bias;
+  int64_t relative_buckets = 32;
   std::vector<EncoderBlockLayout> blocks;
   /// Models with a head put it in front of every name of the encoder, bare encoders do not.
   std::string prefix;

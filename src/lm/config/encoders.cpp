@@ -24,11 +24,12 @@ struct Kind {
   const char* name;
   EncoderPlan (*plan)(const Json& json, const std::string& where);
 };
-constexpr std::array<Kind, 5> kKinds{{{"bert", plan_bert},
+constexpr std::array<Kind, 6> kKinds{{{"bert", plan_bert},
                                       {"roberta", plan_bert},
                                       {"xlm-roberta", plan_bert},
                                       {"distilbert", plan_distilbert},
-                                      {"longformer", plan_bert}}};
+                                      {"longformer", plan_bert},
+                                      {"mpnet", plan_bert}}};
 
 std::string type_of(const Json& json) {
   if (!json.is_object() || !json.contains("model_type") || !json["model_type"].is_string()) {

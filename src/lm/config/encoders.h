@@ -15,7 +15,7 @@ struct EncoderPlan {
   Json config;
 };
 
-/// `bert`, `roberta`, `xlm-roberta`, `distilbert`, `longformer`.
+/// `bert`, `roberta`, `xlm-roberta`, `distilbert`, `longformer`, `mpnet`.
 std::vector<std::string> encoder_kinds();
 
 /// Whether a config.json names one of these kinds.

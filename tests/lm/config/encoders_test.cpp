@@ -40,6 +40,8 @@ TEST(Encoders, WhatIsNotSaidIsWhatTransformersTakes) {
   EXPECT_DOUBLE_EQ(longformer.layout.weights(), 148068864);
   EXPECT_EQ(longformer.layout.context, 4096);
   EXPECT_EQ(longformer.layout.blocks[11].window, 256);
+  const auto mpnet = plan_encoder({{"model_type", "mpnet"}, {"max_position_embeddings", 514}}, "");
+  EXPECT_DOUBLE_EQ(mpnet.layout.weights(), 108895872);
 }
 
 TEST(Encoders, HostileValuesAreRefusedEachWithItsKey) {
@@ -64,6 +66,8 @@ TEST(Encoders, HostileValuesAreRefusedEachWithItsKey) {
       {"distilbert", "n_heads", 7},
       {"distilbert", "activation", 3},
       {"distilbert", "dim", -768},
+      {"mpnet", "relative_attention_num_buckets", 16},
+      {"mpnet", "pad_token_id", 0},
       {"longformer", "attention_window", 7},
       {"longformer", "attention_window", 0},
       {"longformer", "attention_window", "wide"},
@@ -89,6 +93,7 @@ TEST(Encoders, WrittenConfigurationsReadAsTheSame) {
       {{"model_type", "roberta"}, {"layer_norm_eps", 1e-5}, {"type_vocab_size", 1}},
       {{"model_type", "xlm-roberta"}, {"vocab_size", 250002}},
       {{"model_type", "distilbert"}, {"hidden_size", 384}, {"num_hidden_layers", 3}},
+      {{"model_type", "mpnet"}, {"layer_norm_eps", 1e-5}},
       {{"model_type", "longformer"}, {"num_hidden_layers", 2}, {"attention_window", {4, 8}}}};
   for (const Json& config : configs) {
     const auto plan = plan_encoder(config, "first");
