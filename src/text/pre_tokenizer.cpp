@@ -134,9 +134,11 @@ void PreTokenizer::read(const JsonNode& node, int depth, PreTokenizer& result) {
 void PreTokenizer::apply(size_t step, std::string_view piece, bool first, Buffer& buffer) const {
   if (step == steps_.size()) return buffer.add(piece);
   const Step& now = steps_[step];
+  const bool last = step + 1 == steps_.size();
   const auto cut = [&](std::string_view text) {
     split_words(text, now.rule, [&](std::string_view word) {
       if (now.drop_spaces && starts_with_space(word)) return;
+      if (last) return buffer.add(word);
       apply(step + 1, word, first && word.data() == text.data(), buffer);
     });
   };

@@ -104,13 +104,16 @@ SentencePieceFile SentencePieceFile::without_dummy_prefix() const {
 SentencePieceFile SentencePieceFile::of_bytes(std::string bytes, const std::string& where) {
   SentencePieceFile file;
   file.bytes = std::move(bytes);
+  bool trainer = false, normalizer = false;
   each_field(file.bytes, where, [&](const ProtoField& field) {
     if (is(field, 1, Kind::bytes, where)) {
       const std::string place = cat(where, ": piece ", file.pieces.size());
       file.pieces.push_back(piece_of(field.bytes, place));
     } else if (is(field, 2, Kind::bytes, where)) {
+      trainer = true;
       read_trainer(field.bytes, where, file);
     } else if (is(field, 3, Kind::bytes, where)) {
+      normalizer = true;
       read_normalizer(field.bytes, where, file);
     } else if (is(field, 5, Kind::bytes, where)) {
       File other;  // the decoder's: the library reads it, we only look whether it may
@@ -118,6 +121,10 @@ SentencePieceFile SentencePieceFile::of_bytes(std::string bytes, const std::stri
     }
   });
   if (file.pieces.empty()) fail(where, "the model has no pieces; it may be damaged or incomplete");
+  // They follow the pieces in every file: one cut off between two fields lacks them.
+  if (!trainer || !normalizer) {
+    fail(where, "the model does not say how it was trained and normalizes; it may be incomplete");
+  }
   return file;
 }
 

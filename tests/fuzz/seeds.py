@@ -122,7 +122,7 @@ def small_model(kind):
     trie = struct.pack("<I256I", 1024, *[0] * 256) + b"x\0"
     table = b"\x1a" + bytes([(len(trie) + 3) & 127 | 128, len(trie) + 3 >> 7]) + b"\x12"
     table += bytes([len(trie) & 127 | 128, len(trie) >> 7]) + trie
-    return pieces + field(2, bytes([24, 2 - kind])) + (table if kind else b"")
+    return pieces + field(2, bytes([24, 2 - kind])) + (table if kind else b"\x1a\0")
 
 
 def seeds():

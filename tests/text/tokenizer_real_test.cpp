@@ -1,5 +1,6 @@
-// The real tokenizers on real reviews and random lines. Fixture: tests/reference/text_tokenizer.py
-// (write_real). The tokenizers and reviews are not part of the project: ../shared, else skipped.
+// The real tokenizers on real reviews, titles and random lines. Fixture:
+// tests/reference/text_real.py. The tokenizers and texts are not part of the project: ../shared,
+// else skipped.
 
 #include <gtest/gtest.h>
 #include <zlib.h>
