@@ -92,12 +92,12 @@ void require_memory(uint64_t bytes, const std::string& where, const std::string&
 
 void release_pages(std::string_view bytes) {
 #ifdef MADV_PAGEOUT
-  static const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<uintptr_t>(bytes.data());
-  const uintptr_t first = (begin + page - 1) / page * page;
-  const uintptr_t last = (begin + bytes.size()) / page * page;
+  static const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t ahead = page - 1 - (reinterpret_cast<uintptr_t>(bytes.data()) - 1) % page;
+  if (ahead >= bytes.size()) return;
+  const size_t whole = (bytes.size() - ahead) / page * page;
   // Advice only: a system that does not take it keeps the pages.
-  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_PAGEOUT);
+  if (whole > 0) madvise(const_cast<char*>(bytes.data() + ahead), whole, MADV_PAGEOUT);
 #else
   (void)bytes;
 #endif

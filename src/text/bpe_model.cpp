@@ -23,7 +23,7 @@ class BpeModel::Symbols {
     unknown_ = true;
   }
   void end_unknown() {
-    if (unknown_) ids_.push_back(*options_.unk);
+    if (unknown_ && options_.unk) ids_.push_back(*options_.unk);
     unknown_ = false;
   }
   /// The reference puts bytes in front of an unknown token that waits.

@@ -83,7 +83,7 @@ std::string without_spaces_before_signs(std::string text) {
 }
 
 Decoder& Decoder::metaspace(std::string mark, bool drop_first) {
-  steps_.push_back([mark = std::move(mark), drop_first](std::vector<std::string>& tokens) {
+  steps_.emplace_back([mark = std::move(mark), drop_first](std::vector<std::string>& tokens) {
     for (size_t i = 0; i < tokens.size(); ++i) {
       replace_each(tokens[i], mark, i == 0 && drop_first ? "" : " ");
     }
@@ -92,7 +92,7 @@ Decoder& Decoder::metaspace(std::string mark, bool drop_first) {
 }
 
 Decoder& Decoder::sentence_piece() {
-  steps_.push_back([](std::vector<std::string>& tokens) {
+  steps_.emplace_back([](std::vector<std::string>& tokens) {
     for (std::string& token : tokens) replace_each(token, kSpaceMark, " ");
     join_bytes(tokens);
     tokens.assign(1, joined(tokens));
@@ -108,7 +108,7 @@ Decoder Decoder::of_json(const JsonNode& node) {
 }
 
 Decoder& Decoder::byte_level() {
-  steps_.push_back([](std::vector<std::string>& tokens) {
+  steps_.emplace_back([](std::vector<std::string>& tokens) {
     std::string bytes;
     for (const std::string& token : tokens) {
       const auto known = from_byte_level(token);
@@ -120,19 +120,20 @@ Decoder& Decoder::byte_level() {
 }
 
 Decoder& Decoder::word_piece(std::string continuing, bool clean) {
-  steps_.push_back([continuing = std::move(continuing), clean](std::vector<std::string>& tokens) {
-    for (size_t i = 0; i < tokens.size(); ++i) {
-      std::string& token = tokens[i];
-      if (i > 0 && token.starts_with(continuing)) {
-        token.erase(0, continuing.size());
-      } else if (i > 0) {
-        token.insert(0, " ");
-      }
-      if (!clean) continue;
-      token = without_spaces_before_signs(std::move(token));
-      replace_each(token, " do not", " don't");
-    }
-  });
+  steps_.emplace_back(
+      [continuing = std::move(continuing), clean](std::vector<std::string>& tokens) {
+        for (size_t i = 0; i < tokens.size(); ++i) {
+          std::string& token = tokens[i];
+          if (i > 0 && token.starts_with(continuing)) {
+            token.erase(0, continuing.size());
+          } else if (i > 0) {
+            token.insert(0, " ");
+          }
+          if (!clean) continue;
+          token = without_spaces_before_signs(std::move(token));
+          replace_each(token, " do not", " don't");
+        }
+      });
   return *this;
 }
 

@@ -148,6 +148,7 @@ void apply_specials(const FolderSpecials& specials, TokenizerParts& parts) {
     if (const auto id = name(token)) parts.roles[role] = *id;
   }
   for (const AddedToken& token : specials.additional) name(token);
+  parts.clean_up_spaces = specials.clean_up_spaces && !parts.bpe;
 }
 
 }  // namespace kindred::text

@@ -122,7 +122,7 @@ ModelMaker given_model(std::unique_ptr<WordModel> model) {
   return [shared](const Vocabulary&) { return std::move(*shared); };
 }
 
-ModelMaker bpe_maker(std::vector<Merge> merges, BpeModelOptions options, std::string where) {
+ModelMaker bpe_maker(std::vector<Merge> merges, BpeModelOptions options, const std::string& where) {
   return [=, merges = std::move(merges)](const Vocabulary& vocabulary) {
     auto model = std::make_unique<BpeModel>(vocabulary, merges, options);
     if (const int known = model->known_bytes(); options.byte_level && known < 256) {

@@ -24,7 +24,8 @@ std::string base64(const JsonNode& node) {
     const size_t value = kDigits.find(digit);
     if (value == std::string_view::npos) node.fail("not base 64");
     bits = bits << 6 | static_cast<uint32_t>(value);
-    if ((count += 6) < 8) continue;
+    count += 6;
+    if (count < 8) continue;
     count -= 8;
     bytes += static_cast<char>(bits >> count & 0xFF);
   }
@@ -69,14 +70,14 @@ std::function<std::string(std::string)> replacement(const JsonNode& node) {
     if (regex->text() != " {2,}") {
       regex->fail(cat("got ", shown(regex->text()), ", expected \" {2,}\", the only one known"));
     }
-    return [to = std::string(node.at("content").text())](std::string text) {
+    return [to = std::string(node.at("content").text())](const std::string& text) {
       return collapsed(text, to);
     };
   }
   const JsonNode from = pattern.at("String");
   if (from.text().empty()) from.fail("the pattern is empty");
   return [from = std::string(from.text()), to = std::string(node.at("content").text())](
-             std::string text) { return replaced(text, from, to); };
+             const std::string& text) { return replaced(text, from, to); };
 }
 
 /// `normalizer` of one kind; nothing where the kind is not known.
@@ -87,32 +88,32 @@ std::function<std::string(std::string)> step_of(const JsonNode& node, std::strin
        {"NFKC", NormalForm::nfkc},
        {"NFKD", NormalForm::nfkd}}};
   for (const auto& [form_name, form] : kForms) {
-    if (name == form_name) return [form](std::string text) { return normalize(text, form); };
+    if (name == form_name) return [form](const std::string& text) { return normalize(text, form); };
   }
   if (name == "Replace") return replacement(node);
   if (name == "Prepend") {
-    return [front = std::string(node.at("prepend").text())](std::string text) {
+    return [front = std::string(node.at("prepend").text())](const std::string& text) {
       return text.empty() ? text : front + text;
     };
   }
   if (name == "Strip") {
     const bool left = node.flag("strip_left", true), right = node.flag("strip_right", true);
-    return [=](std::string text) { return std::string(stripped(text, left, right)); };
+    return [=](const std::string& text) { return std::string(stripped(text, left, right)); };
   }
   if (name == "Precompiled") {
     const JsonNode table = node.at("precompiled_charsmap");
     const auto map = std::make_shared<CharacterMap>(base64(table), table.where());
-    return [map](std::string text) { return mapped(text, *map); };
+    return [map](const std::string& text) { return mapped(text, *map); };
   }
-  if (name == "Lowercase") return [](std::string text) { return lower_case(text); };
-  if (name == "StripAccents") return [](std::string text) { return without_marks(text); };
+  if (name == "Lowercase") return [](const std::string& text) { return lower_case(text); };
+  if (name == "StripAccents") return [](const std::string& text) { return without_marks(text); };
   if (name == "BertNormalizer") {
     BertCleanUp options;
     options.clean = node.flag("clean_text", true);
     options.space_chinese = node.flag("handle_chinese_chars", true);
     options.lower = node.flag("lowercase", true);
     options.strip_accents = node.flag("strip_accents", options.lower);
-    return [options](std::string text) { return clean_up(text, options); };
+    return [options](const std::string& text) { return clean_up(text, options); };
   }
   return nullptr;
 }
@@ -127,13 +128,14 @@ Normalizer Normalizer::of_json(const JsonNode& node) {
 
 Normalizer Normalizer::of_form(NormalForm form) {
   Normalizer normalizer;
-  normalizer.steps_.push_back([form](std::string text) { return normalize(text, form); });
+  normalizer.steps_.emplace_back([form](const std::string& text) { return normalize(text, form); });
   return normalizer;
 }
 
 Normalizer Normalizer::of_bert(const BertCleanUp& options) {
   Normalizer normalizer;
-  normalizer.steps_.push_back([options](std::string text) { return clean_up(text, options); });
+  normalizer.steps_.emplace_back(
+      [options](const std::string& text) { return clean_up(text, options); });
   return normalizer;
 }
 

@@ -108,7 +108,7 @@ struct PostProcessor::Reader {
   static int32_t type_of(const JsonNode& node) {
     const auto type = node.find("type_id");
     const int64_t value = type ? type->integer() : 0;
-    if (value < 0 || value > 255) type->expected("a type from 0 to 255");
+    if (type && (value < 0 || value > 255)) type->expected("a type from 0 to 255");
     return static_cast<int32_t>(value);
   }
 

@@ -48,6 +48,12 @@ PreTokenizer PreTokenizer::of_bert() {
   return result;
 }
 
+PreTokenizer PreTokenizer::of_space_in_front() {
+  PreTokenizer result;
+  result.steps_.push_back({.rule = {SplitRule::Kind::whole}, .space = Front::first_doubled});
+  return result;
+}
+
 PreTokenizer PreTokenizer::of_json(const JsonNode& node) {
   PreTokenizer result;
   read(node, 0, result);
@@ -135,7 +141,9 @@ void PreTokenizer::apply(size_t step, std::string_view piece, bool first, Buffer
     });
   };
   const bool spaced = piece[0] == ' ' || (now.mark_spaces && piece.starts_with(kSpaceMark));
-  const bool add = !spaced && (now.space == Front::always || (now.space == Front::first && first));
+  const bool add = (!spaced && now.space == Front::always) ||
+                   (first && !spaced && now.space == Front::first) ||
+                   (first && now.space == Front::first_doubled);
   if (!add && !(now.mark_spaces && piece.find(' ') != std::string_view::npos)) return cut(piece);
   std::string changed = add ? " " : "";
   changed += piece;

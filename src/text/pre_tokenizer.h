@@ -24,6 +24,8 @@ class PreTokenizer {
   /// Words of bytes, as the byte-level tokenizers have them.
   static PreTokenizer of_rule(SplitRule rule, bool add_prefix_space);
   static PreTokenizer of_bert();
+  /// One word; a space goes in front of the whole text, one that starts with a space too.
+  static PreTokenizer of_space_in_front();
 
   /// Cuts well-formed text. A word holds the text's own bytes (and the prefix space where one is
   /// added); white space may be left out. `first`: nothing of the whole text is in front of it.
@@ -33,7 +35,7 @@ class PreTokenizer {
   bool byte_level() const { return byte_level_; }
 
  private:
-  enum class Front : uint8_t { never, first, always };
+  enum class Front : uint8_t { never, first, first_doubled, always };
   struct Step {
     SplitRule rule;
     Front space = Front::never;  // which pieces that do not start with a space get one

@@ -93,6 +93,14 @@ SentencePieceFile SentencePieceFile::read(const fs::path& path) {
   return of_bytes(read_file(path, uint64_t{1} << 26), path.string());
 }
 
+SentencePieceFile SentencePieceFile::without_dummy_prefix() const {
+  SentencePieceFile file = *this;
+  file.dummy_prefix = false;
+  // A field that comes again is merged with the first: normalizer_spec.add_dummy_prefix = false.
+  file.bytes += std::string("\x1A\x02\x18\x00", 4);
+  return file;
+}
+
 SentencePieceFile SentencePieceFile::of_bytes(std::string bytes, const std::string& where) {
   SentencePieceFile file;
   file.bytes = std::move(bytes);

@@ -33,6 +33,9 @@ struct SentencePieceFile {
   /// the library out of its bounds.
   static SentencePieceFile read(const fs::path& path);
   static SentencePieceFile of_bytes(std::string bytes, const std::string& where);
+
+  /// The same model without a space in front of texts.
+  SentencePieceFile without_dummy_prefix() const;
 };
 
 }  // namespace kindred::text

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/error.h"
+#include "core/log.h"
 #include "core/strings.h"
 #include "text/sentence_piece_model.h"
 #include "text/sentence_piece_text.h"
@@ -107,6 +108,34 @@ std::unique_ptr<WordModel> unigram_of(const SentencePieceFile& file, const Token
                                         numbered_byte_ids(parts.vocabulary), options);
 }
 
+/// Whether each stretch of text gets the space in front, as SentencePiece has it; with
+/// `legacy: false` only the whole text does.
+bool is_legacy(const fs::path& folder) {
+  const auto config = open_json(folder, "tokenizer_config.json");
+  return !config || config->root().flag("legacy", true);
+}
+
+void set_model(const SentencePieceFile& file, bool legacy, TokenizerParts& parts) {
+  parts.bpe = file.model == SentencePieceFile::Model::bpe;
+  const bool once = !legacy && file.dummy_prefix && parts.bpe && !file.collapse_spaces;
+  if (!legacy && file.dummy_prefix && !once) {
+    log::warning(cat(parts.where,
+                     ": legacy false is read as true: text after a special token gets "
+                     "a space in front"));
+  }
+  if (once) parts.pre_tokenizer = PreTokenizer::of_space_in_front();
+  if (parts.bpe) {
+    parts.make_model = given_model(std::make_unique<SentencePieceModel>(
+        once ? file.without_dummy_prefix() : file, parts.where));
+  } else {
+    parts.make_model = given_model(unigram_of(file, parts));
+    parts.normalizer =
+        Normalizer::of_function([text = SentencePieceText(file)](const std::string& given) {
+          return text.normalized(given);
+        });
+  }
+}
+
 }  // namespace
 
 TokenizerParts parts_of_sentence_piece(const fs::path& path, const FolderSpecials& given) {
@@ -118,13 +147,7 @@ TokenizerParts parts_of_sentence_piece(const fs::path& path, const FolderSpecial
   for (size_t id = 0; id < file.pieces.size(); ++id) {
     parts.vocabulary.add(file.pieces[id].text, static_cast<int64_t>(id), parts.where);
   }
-  if (file.model == SentencePieceFile::Model::bpe) {
-    parts.make_model = given_model(std::make_unique<SentencePieceModel>(file, parts.where));
-  } else {
-    parts.make_model = given_model(unigram_of(file, parts));
-    parts.normalizer = Normalizer::of_function(
-        [text = SentencePieceText(file)](std::string given) { return text.normalized(given); });
-  }
+  set_model(file, is_legacy(folder), parts);
 
   FolderSpecials specials = given;
   add_default_roles(family, specials);
@@ -141,7 +164,6 @@ TokenizerParts parts_of_sentence_piece(const fs::path& path, const FolderSpecial
   } else {
     parts.decoder.metaspace(std::string(kSpaceMark), true);
   }
-  parts.clean_up_spaces = !llama && specials.clean_up_spaces;
   return parts;
 }
 

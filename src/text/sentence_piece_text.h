@@ -16,7 +16,6 @@ class TokenTrie;
 /// says so, a space in front, spaces as U+2581. The model's own symbols are left as they are.
 class SentencePieceText {
  public:
-  /// `file` must outlive it.
   explicit SentencePieceText(const SentencePieceFile& file);
 
   std::string normalized(std::string_view text) const;

@@ -71,6 +71,7 @@ TokenizerParts parts_of_json(const JsonNode& root) {
       if (token.special) context.specials.insert(token.content);
     });
   }
+  parts.bpe = root.at("model").text_or("type", "BPE") == "BPE";
   parts.make_model = read_model(root.at("model"), context, parts.vocabulary);
   if (added) read_added_tokens(*added, parts);
   if (const auto node = root.find("normalizer")) parts.normalizer = Normalizer::of_json(*node);

@@ -36,6 +36,7 @@ struct TokenizerParts {
   ModelMaker make_model;
   PostProcessor post_processor;
   Decoder decoder;
+  bool bpe = false;                      ///< of byte pairs: `clean_up_spaces` is not for these
   bool clean_up_spaces = false;          ///< decoded text loses spaces before signs
   std::map<std::string, int32_t> roles;  ///< "bos_token" and the like
 };
@@ -106,7 +107,7 @@ void read_vocabulary(const JsonNode& node, Vocabulary& vocabulary);
 ModelMaker given_model(std::unique_ptr<WordModel> model);
 
 /// Makes a byte-pair model; warns where bytes have no token in a byte-level one.
-ModelMaker bpe_maker(std::vector<Merge> merges, BpeModelOptions options, std::string where);
+ModelMaker bpe_maker(std::vector<Merge> merges, BpeModelOptions options, const std::string& where);
 
 /// What a `model` is read beside.
 struct ModelContext {

@@ -100,6 +100,7 @@ TokenizerParts parts_of_vocab_and_merges(const fs::path& folder, const FolderSpe
   parts.where = path.string();
   read_vocabulary(JsonDocument(read_file(path, uint64_t{1} << 30), parts.where).root(),
                   parts.vocabulary);
+  parts.bpe = true;
   parts.make_model =
       bpe_maker(read_merges(folder / "merges.txt", parts.vocabulary), {}, parts.where);
 

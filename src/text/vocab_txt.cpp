@@ -94,7 +94,6 @@ TokenizerParts parts_of_vocab_txt(const fs::path& folder, const FolderSpecials& 
   parts.post_processor =
       PostProcessor::of_bert(required_role(parts, "cls_token"), required_role(parts, "sep_token"));
   parts.decoder.word_piece("##", true);
-  parts.clean_up_spaces = given.clean_up_spaces;
   return parts;
 }
 

@@ -21,6 +21,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const int32_t id : ids) fuzz::require(id >= 0 && id < tokenizer->size());
     fuzz::require(text::is_valid_utf8(tokenizer->decode(ids)));
     tokenizer->encode(text, {.add_special_tokens = false, .parse_special = false});
+    const size_t specials = tokenizer->prefix_ids().size() + tokenizer->suffix_ids().size();
+    fuzz::require(tokenizer->encode(text, {.max_length = specials + 3}).size() <= specials + 3);
+    tokenizer->encode_pair(text, text, {.truncation_side = text::Side::left});
   });
   return 0;
 }

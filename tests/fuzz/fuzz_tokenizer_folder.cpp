@@ -1,5 +1,5 @@
 // A tokenizer folder of the older kind: vocab.json, merges.txt, tokenizer_config.json,
-// special_tokens_map.json, added_tokens.json, config.json, then a text.
+// special_tokens_map.json, added_tokens.json, config.json, vocab.txt, then a text.
 
 #include <cstdint>
 
@@ -13,9 +13,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static fuzz::Folder folder;
   const auto parts = fuzz::files_of({reinterpret_cast<const char*>(data), size});
   folder.fill({"vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json",
-               "added_tokens.json", "config.json"},
+               "added_tokens.json", "config.json", "vocab.txt"},
               parts);
-  const std::string_view text = parts.size() > 6 ? parts[6] : "it's a  test\n";
+  const std::string_view text = parts.size() > 7 ? parts[7] : "it's a  test\n";
   fuzz::parse([&] {
     const auto tokenizer = text::Tokenizer::load(folder.path());
     const auto ids = tokenizer->encode(text);

@@ -2,8 +2,11 @@
 
     python3 tests/fuzz/seeds.py FOLDER
 """
+import base64
 import gzip
+import json
 import pathlib
+import struct
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -101,6 +104,27 @@ def results():
     yield 5, b"truncated-recall@20+0.5*ndcg@100 - logloss"
 
 
+BYTES = {f"<0x{byte:02X}>": 3 + byte for byte in range(256)}
+SMALL_VOCABULARIES = {
+    "word_piece": ({t: i for i, t in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##b", "t", "##t", "it"])}, []),
+    "character_bpe": ({"<unk>": 0, "<s>": 1, "</s>": 2, **BYTES, "a": 259, "i": 260, "t": 261, "it": 262, "\u2581": 263},
+                      [["i", "t"]]),
+    "unigram": ([["<pad>", 0.0], ["</s>", 0.0], ["<unk>", 0.0], ["\u2581", -2.5], ["it", -3.0], ["a", -4.0], ["s", -4.5]], []),
+}
+
+
+def small_model(kind):
+    """A SentencePiece model of few bytes: BPE, or unigram with a table of characters."""
+    field = lambda number, content: bytes([number << 3 | 2, len(content)]) + content  # noqa: E731
+    piece = lambda text, kind=1: field(1, field(1, text) + b"\x15\x00\x00\x80\xbf" + bytes([24, kind]))  # noqa: E731
+    pieces = piece(b"<unk>", 2) + piece(b"<s>", 3) + piece(b"</s>", 3) + piece(b"a") + piece(b"b") + piece(b"ab")
+    pieces += piece(b"\xe2\x96\x81") + piece(b"it", 5) + piece(b"s a", 4)
+    trie = struct.pack("<I256I", 1024, *[0] * 256) + b"x\0"
+    table = b"\x1a" + bytes([(len(trie) + 3) & 127 | 128, len(trie) + 3 >> 7]) + b"\x12"
+    table += bytes([len(trie) & 127 | 128, len(trie) >> 7]) + trie
+    return pieces + field(2, bytes([24, 2 - kind])) + (table if kind else b"")
+
+
 def seeds():
     """(target, input) pairs."""
     text = FIXTURES / "text" / "small"
@@ -112,7 +136,25 @@ def seeds():
     yield "fuzz_tokenizer_folder", folder(
         vocabulary, b"#version: 0.2\na b\n", b'{"tokenizer_class": "GPT2Tokenizer", "add_bos_token": true}',
         b'{"eos_token": {"content": "</s>", "lstrip": true}}', b'{"<new>": 6}', b'{"model_type": "opt"}',
-        b"ab </s> <new> a")
+        b"", b"ab </s> <new> a")
+    yield "fuzz_tokenizer_folder", folder(
+        b"", b"", b'{"tokenizer_class": "BertTokenizer", "do_lower_case": true, "strip_accents": false}', b"", b"", b"",
+        b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n##c\n!\n", "abc! \u00c1B\u4e2d [MASK]".encode())
+    for kind in ("word_piece", "character_bpe", "unigram"):
+        data = json.loads((FIXTURES / f"text/{kind}.json").read_text())
+        for variant in data["variants"].values():
+            whole = {**data["tokenizer"], **variant["changes"]}
+            whole["model"] = {**data["tokenizer"]["model"], **variant["changes"].get("model", {})}
+            whole["model"]["vocab"], whole["model"]["merges"] = SMALL_VOCABULARIES[kind]
+            if not whole["model"]["merges"]:
+                del whole["model"]["merges"]
+            yield "fuzz_tokenizer", json.dumps(whole).encode() + "\0it's <s> a\u00e9\u4e2d [CLS] </s>".encode()
+    models = json.loads((FIXTURES / "text/sentence_piece.json").read_text())["models"]
+    for number, model in enumerate(models.values()):
+        content = base64.b64decode(model["model"])
+        yield "fuzz_sentence_piece", bytes([number]) + content + b"\x1e\x1eit's the g \xe6\x97\xa5 </s>"
+    for kind in (0, 1):
+        yield "fuzz_sentence_piece", bytes([kind]) + small_model(kind) + b"\x1e\x1eab a \xef\xac\x81 b"
     yield "fuzz_tokenizer_folder", folder((text / "vocab.json").read_bytes(), (text / "merges.txt").read_bytes())
     for path in sorted(FIXTURES.glob("core_*/*.safetensors")):
         yield "fuzz_checkpoint", b"\0" + path.read_bytes()

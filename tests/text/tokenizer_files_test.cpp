@@ -168,6 +168,59 @@ TEST(TokenizerFiles, FoldersOfTwoFiles) {
   EXPECT_TRUE(load("", "a b\n").starts_with("65 vocab.json: not valid JSON"));
 }
 
+TEST(TokenizerFiles, FoldersWithAListOfTokens) {
+  TestFolder folder;
+  const std::string tokens =
+      "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nA\n##b\n\xC3\xA1\n\xE4\xB8\xAD\n.\n";
+  const auto ids = [&](const char* config) {
+    folder.write("vocab.txt", tokens);
+    folder.write("tokenizer_config.json", config);
+    return Tokenizer::load(folder.path())
+        ->encode(
+            "A\xC3\x81 \xC3\xA1"
+            "b \xE4\xB8\xAD"
+            "a [MASK].");
+  };
+  using Ids = std::vector<int32_t>;
+  EXPECT_EQ(ids("{}"), (Ids{2, 1, 5, 7, 9, 5, 4, 10, 3}));
+  EXPECT_EQ(ids(R"({"do_lower_case": false})"), (Ids{2, 1, 8, 7, 9, 5, 4, 10, 3}));
+  EXPECT_EQ(ids(R"({"strip_accents": false})"), (Ids{2, 1, 8, 7, 9, 5, 4, 10, 3}));
+  EXPECT_EQ(ids(R"({"tokenize_chinese_chars": false})"), (Ids{2, 1, 5, 7, 1, 4, 10, 3}));
+  const auto message = [&](const std::string& vocabulary, const char* config) {
+    folder.write("vocab.txt", vocabulary);
+    folder.write("tokenizer_config.json", config);
+    const std::string said = refusal([&] { Tokenizer::load(folder.path()); });
+    const std::string name = folder.path().string() + "/";
+    const size_t at = said.find(name);
+    return at == std::string::npos ? said : said.substr(0, at) + said.substr(at + name.size());
+  };
+  EXPECT_EQ(message("", "{}"), "65 vocab.txt: the unknown token \"[UNK]\" is missing");
+  EXPECT_EQ(message("[UNK]\na\na\n", "{}"),
+            "65 vocab.txt:3: token \"a\": got two ids, 1 and 2, expected one");
+  EXPECT_TRUE(message("[UNK]\n\xFF\n", "{}").starts_with("65 vocab.txt:2: the token "));
+  EXPECT_TRUE(message(tokens, R"({"never_split": ["a"]})")
+                  .starts_with("65 tokenizer_config.json: never_split: got words"));
+  EXPECT_EQ(message(tokens, R"({"never_split": null, "do_basic_tokenize": true})"), "accepted");
+  EXPECT_TRUE(message(tokens, R"({"do_basic_tokenize": false})")
+                  .starts_with("65 tokenizer_config.json: do_basic_tokenize: got false"));
+  EXPECT_NE(message(tokens, R"({"tokenizer_class": "MPNetTokenizer"})").find("MPNetTokenizer"),
+            std::string::npos);
+}
+
+TEST(TokenizerFiles, SpacesBeforeSignsAreTakenOutWhereTheFolderSaysSo) {
+  Fixture json = fixture("word_piece.json")["tokenizer"];
+  json["decoder"]["cleanup"] = false;
+  TestFolder folder;
+  folder.write("tokenizer.json", json.dump());
+  const auto text = [&](const char* config) {
+    folder.write("tokenizer_config.json", config);
+    const auto tokenizer = Tokenizer::load(folder.path());
+    return tokenizer->decode(tokenizer->encode("a!", {.add_special_tokens = false}));
+  };
+  EXPECT_EQ(text("{}"), "a !");
+  EXPECT_EQ(text(R"({"clean_up_tokenization_spaces": true})"), "a!");
+}
+
 TEST(TokenizerFiles, FilesThatAreNotThere) {
   TestFolder folder;
   EXPECT_TRUE(refusal([&] { Tokenizer::load(folder.path()); }).starts_with("66 "));

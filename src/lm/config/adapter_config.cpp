@@ -281,8 +281,9 @@ bool AdapterTargets::in_layers(const std::string& module) const {
 
 bool AdapterTargets::targets(const std::string& module) const {
   const auto named = [&](const std::string& name) { return ends_with_name(module, name); };
-  if (patterns_->exclude ? std::regex_match(module, *patterns_->exclude)
-                         : std::ranges::any_of(config_.exclude_modules.list, named)) {
+  const std::optional<std::regex>&target = patterns_->target, &exclude = patterns_->exclude;
+  if (exclude ? std::regex_match(module, *exclude)
+              : std::ranges::any_of(config_.exclude_modules.list, named)) {
     return false;
   }
   // A module trained whole gets no adapter inside.
@@ -291,7 +292,7 @@ bool AdapterTargets::targets(const std::string& module) const {
     if (parents.find("." + name + ".") != std::string::npos) return false;
   }
   if (config_.all_linear) return true;
-  if (patterns_->target) return std::regex_match(module, *patterns_->target);
+  if (target) return std::regex_match(module, *target);
   const auto& list = config_.target_modules.list;
   if (std::ranges::find(list, module) != list.end()) return true;
   return std::ranges::any_of(list, named) && in_layers(module);

@@ -48,6 +48,7 @@ std::optional<Activation> activation_named(const std::string& name) {
 
 std::vector<std::string> activation_names() {
   std::vector<std::string> names;
+  names.reserve(kActivations.size());
   for (const auto& [name, meaning] : kActivations) names.emplace_back(name);
   return names;
 }

@@ -59,6 +59,7 @@ void read_pooling_names(FieldReader& in, const Json& given, std::vector<Pooling>
       continue;
     }
     std::vector<std::string> known;
+    known.reserve(kPoolings.size());
     for (const PoolingNames& one : kPoolings) known.emplace_back(one.name);
     in.problem("pooling_mode", cat("got ", shown(name), ", expected one of ", join(known, ", ")));
   }
@@ -154,6 +155,7 @@ const char* pooling_key(Pooling kind) {
 
 std::vector<Pooling> all_poolings() {
   std::vector<Pooling> kinds;
+  kinds.reserve(kPoolings.size());
   for (const PoolingNames& one : kPoolings) kinds.push_back(one.kind);
   return kinds;
 }
