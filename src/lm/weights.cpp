@@ -1,6 +1,9 @@
 #include "lm/weights.h"
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numeric>
 
 #include "core/error.h"
 #include "core/log.h"
@@ -100,10 +103,26 @@ class TensorMatcher {
   std::vector<std::string> problems_;
 };
 
+int64_t element_count(const TensorView& view) {
+  return std::accumulate(view.shape.begin(), view.shape.end(), int64_t{1}, std::multiplies<>());
+}
+
+// The file's pages are let go piece by piece, so that a folder and the model made of it are never
+// in memory together, nor even one large tensor twice.
 torch::Tensor to_tensor(const TensorView& view, torch::ScalarType type) {
-  const auto stored = torch::from_blob(const_cast<char*>(view.bytes.data()), view.shape,
+  constexpr int64_t kPiece = int64_t{1} << 22;
+  const auto stored = torch::from_blob(const_cast<char*>(view.bytes.data()), {element_count(view)},
                                        torch::dtype(scalar_type(view.dtype)));
-  return stored.to(type, false, true);
+  auto value = torch::empty(view.shape, torch::dtype(type));
+  auto flat = value.view({-1});
+  const size_t width = stored.element_size();
+  for (int64_t begin = 0; begin < flat.numel(); begin += kPiece) {
+    const int64_t n = std::min(kPiece, flat.numel() - begin);
+    flat.narrow(0, begin, n).copy_(stored.narrow(0, begin, n));
+    release_pages(
+        view.bytes.substr(static_cast<size_t>(begin) * width, static_cast<size_t>(n) * width));
+  }
+  return value;
 }
 
 // Without a tensor of the value's size on the way.
@@ -149,8 +168,6 @@ torch::Tensor Weights::take(const std::string& name, torch::ScalarType type) {
   if (!all_finite(value)) {
     log::warning(cat(file_->path().string(), ": ", name, " holds values that are not finite"));
   }
-  // So that a folder and the model made of it are never in memory together.
-  release_pages(found->second->bytes);
   views_.erase(found);
   return value;
 }
