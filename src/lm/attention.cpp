@@ -2,10 +2,10 @@
 
 #include <ATen/Parallel.h>
 
-#include <atomic>
 #include <limits>
 
 #include "lm/element.h"
+#include "lm/for_heads.h"
 #include "lm/kernels.h"
 
 namespace kindred::lm {
@@ -13,24 +13,6 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
-
-// Runs task(sequence, head) for every sequence and each of `heads` heads. Lengths differ, so
-// threads draw tasks one by one; each writes its own part of the output, hence the result does not
-// depend on who ran it.
-template <class Task>
-void for_heads(const AttentionShape& shape, int64_t heads, const Task& task) {
-  const int64_t sequences = static_cast<int64_t>(shape.offsets.size()) - 1;
-  const int64_t tasks = sequences * heads;
-  std::atomic<int64_t> next{0};
-  at::parallel_for(0, std::min<int64_t>(tasks, at::get_num_threads()), 1, [&](int64_t, int64_t) {
-    for (int64_t i = next.fetch_add(1); i < tasks; i = next.fetch_add(1)) {
-      const auto s = static_cast<size_t>(i / heads);
-      if (shape.offsets[s + 1] > shape.offsets[s]) {
-        task(s, i % heads);
-      }
-    }
-  });
-}
 
 // Where things lie in a row of qkv.
 struct Widths {
@@ -188,7 +170,7 @@ void attention_forward(const torch::Tensor& qkv, const AttentionShape& shape, to
   with_element(qkv.scalar_type(), [&](auto type) {
     const auto* from = data_of(qkv, type);
     auto* to = data_of(out, type);
-    for_heads(shape, shape.heads, [&](size_t s, int64_t head) {
+    for_heads(shape.offsets, shape.heads, [&](size_t s, int64_t head) {
       const int64_t begin = shape.offsets[s];
       kernels::attention_forward(
           head_of(from, w, shape, s, head), to + begin * w.queries + head * w.head, w.queries,
@@ -209,7 +191,7 @@ torch::Tensor attention_backward(const torch::Tensor& qkv, const AttentionShape&
     auto* to = data_of(d_qkv, type);
     const float* sums = log_sums.data_ptr<float>();
     // A task is a head of keys with all heads of queries that read it: one writer for its gradient.
-    for_heads(shape, shape.key_heads, [&](size_t s, int64_t key_head) {
+    for_heads(shape.offsets, shape.key_heads, [&](size_t s, int64_t key_head) {
       const int64_t begin = begins[s], head = key_head * w.group;
       const int64_t narrow = begin * w.queries + head * w.head;
       auto* row = to + begin * w.row;
@@ -220,7 +202,7 @@ torch::Tensor attention_backward(const torch::Tensor& qkv, const AttentionShape&
       kernels::attention_backward(
           task, kernels::AttentionGradient<decltype(type)>{
                     mixed + narrow, given + narrow, w.queries, sums + begin * shape.heads + head,
-                    shape.heads, row + head * w.head, keys, keys + w.keys, w.row});
+                    shape.heads, row + head * w.head, keys, keys + w.keys, w.row, w.row});
     });
   });
   return d_qkv;
@@ -250,7 +232,7 @@ torch::Tensor attention_cached(const torch::Tensor& qkv, const AttentionShape& s
   with_element(qkv.scalar_type(), [&](auto type) {
     const auto* from = data_of(qkv, type);
     auto* to = data_of(out, type);
-    for_heads(shape, shape.heads, [&](size_t s, int64_t head) {
+    for_heads(shape.offsets, shape.heads, [&](size_t s, int64_t head) {
       const int64_t begin = shape.offsets[s], key_offset = head / w.group * w.head;
       auto task = head_of(from, w, shape, s, head);
       task.k = data_of(caches[s]->keys, type) + key_offset;
@@ -294,7 +276,7 @@ torch::Tensor attend_prefixes(const torch::Tensor& qkv, const AttentionShape& sh
     const auto* from = data_of(qkv, type);
     auto* to = data_of(out, type);
     float* sums = log_sums.data_ptr<float>();
-    for_heads(grouped, shape.heads, [&](size_t g, int64_t head) {
+    for_heads(grouped.offsets, shape.heads, [&](size_t g, int64_t head) {
       const KeysValues& prefix = *prefixes[groups[g].first];
       const int64_t begin = grouped.offsets[g], key_offset = head / w.group * w.head;
       auto task = head_of(from, w, grouped, g, head);

@@ -22,16 +22,21 @@ template <class E>
 struct AttentionHead {
   const E *q, *k, *v;               ///< first rows
   int64_t q_stride, kv_stride;      ///< elements between rows
-  int64_t queries, keys, head_dim;  ///< keys >= queries
+  int64_t queries, keys, head_dim;  ///< keys >= queries where causal
   float scale;
   Dropout dropout = {};  ///< of the probabilities of its rows first_row + i row_step
   uint64_t first_row = 0, row_step = 1;
   int64_t group = 1;
   bool causal = true;
   int64_t first = 0;  ///< queries and keys before it take no gradient; only attention_backward
+  const float* bias = nullptr;  ///< bias[j - i + queries - 1] is added to the score of (i, j)
 
   /// How many keys query i sees.
   int64_t seen(int64_t i) const { return causal ? keys - queries + i + 1 : keys; }
+  /// Bias of query i, from key 0 on.
+  const float* bias_of(int64_t i) const {
+    return bias == nullptr ? nullptr : bias + queries - 1 - i;
+  }
 };
 
 /// out [queries, d] (row stride `out_stride`) and, when not null, log_sums[i * log_stride] = the
@@ -40,17 +45,18 @@ template <class E>
 void attention_forward(const AttentionHead<E>& head, E* out, int64_t out_stride, float* log_sums,
                        int64_t log_stride);
 
-/// What attention_backward reads beside the head (queries == keys) and writes. Further heads of a
-/// group lie head_dim further on in `out`, `d_out` and `d_q`, 1 further on in `log_sums`; d_k and
-/// d_v are the sums over the group. Rows are those of the tokens from `first` on.
+/// What attention_backward reads beside the head (queries == keys where causal) and writes. Further
+/// heads of a group lie head_dim further on in `out`, `d_out` and `d_q`, 1 further on in
+/// `log_sums`; d_k and d_v are the sums over the group. Rows are those of the tokens from `first`
+/// on.
 template <class E>
 struct AttentionGradient {
   const E *out, *d_out;  ///< [L - first, d], row stride out_stride
   int64_t out_stride;
   const float* log_sums;
   int64_t log_stride;
-  E *d_q, *d_k, *d_v;  ///< row stride d_stride
-  int64_t d_stride;
+  E *d_q, *d_k, *d_v;  ///< row strides d_stride and d_kv_stride
+  int64_t d_stride, d_kv_stride;
 };
 template <class E>
 void attention_backward(const AttentionHead<E>& head, const AttentionGradient<E>& gradient);

@@ -75,6 +75,19 @@ KINDRED_INLINE float exponentiate(float* row, int64_t limit, int64_t end, float&
   return simd::sum(total);
 }
 
+template <class E>
+KINDRED_INLINE F load_lanes(const E* from, int64_t lanes) {
+  return lanes >= kLanes ? simd::load(from) : simd::load_part(from, lanes);
+}
+
+// row[0, limit) += bias (when there is one).
+KINDRED_INLINE void add_bias(const float* bias, int64_t limit, float* row) {
+  if (bias == nullptr) return;
+  for (int64_t c = 0; c < limit; c += kLanes) {
+    simd::store(row + c, simd::load(row + c) + load_lanes(bias + c, limit - c));
+  }
+}
+
 // The mask of query i of a head.
 template <class E>
 KINDRED_INLINE RowMask mask_row(const AttentionHead<E>& head, int64_t i) {
@@ -88,11 +101,6 @@ KINDRED_INLINE float row_product(const E* a, const float* b, int64_t n) {
   for (; c + kLanes <= n; c += kLanes) total += simd::load(a + c) * simd::load(b + c);
   if (c < n) total += simd::load_part(a + c, n - c) * simd::load(b + c);
   return simd::sum(total);
-}
-
-template <class E>
-KINDRED_INLINE F load_lanes(const E* from, int64_t lanes) {
-  return lanes == kLanes ? simd::load(from) : simd::load_part(from, lanes);
 }
 
 // A few queries against many keys: every key and value is read once as it lies, nothing is copied.
@@ -109,6 +117,7 @@ KINDRED_INLINE void forward_few(const AttentionHead<E>& head, E* out, int64_t ou
     for (int64_t k = 0; k < limit; ++k) {
       scores[k] = row_product(head.k + k * head.kv_stride, query, d);
     }
+    add_bias(head.bias_of(i), limit, scores);
     float maximum;
     const float sum = exponentiate(scores, limit, limit, maximum);
     if (head.dropout.active()) apply(mask_row(head, i), limit, scores);
@@ -151,6 +160,7 @@ KINDRED_INLINE void forward_body(const AttentionHead<E>& head, E* out, int64_t o
     for (int64_t r = 0; r < rows; ++r) {
       float maximum;
       const int64_t limit = head.seen(begin + r);
+      add_bias(head.bias_of(begin + r), limit, scores + r * k_width);
       const float sum = exponentiate(scores + r * k_width, limit, seen, maximum);
       if (head.dropout.active()) apply(mask_row(head, begin + r), limit, scores + r * k_width);
       factors[r] = 1.0f / sum;
@@ -199,6 +209,7 @@ struct BackwardScratch {
 struct RowGradient {
   float scale, log_sum, delta;
   const RowMask* mask;  // null: nothing is dropped
+  const float* bias;    // null: none
 };
 
 // weights = softmax from scores and the saved log sums, less what was dropped; d_weights becomes
@@ -207,7 +218,9 @@ KINDRED_INLINE void score_gradient(float* weights, float* d_weights, int64_t lim
                                    const RowGradient& row) {
   const int64_t width = round_up(limit);
   for (int64_t c = 0; c < width; c += kLanes) {
-    const F p = simd::exp(simd::load(weights + c) * row.scale - row.log_sum);
+    F score = simd::load(weights + c) * row.scale;
+    if (row.bias != nullptr) score += load_lanes(row.bias + c, limit - c);
+    const F p = simd::exp(score - row.log_sum);
     F kept = p, d_p = simd::load(d_weights + c);
     if (row.mask != nullptr) {
       const F mask = mask_of(*row.mask, c);
@@ -239,7 +252,7 @@ KINDRED_INLINE void backward_block(const AttentionHead<E>& head, const Attention
     const RowMask mask = mask_row(head, row);
     score_gradient(s.weights + r * s.width, s.d_weights + r * s.width, head.seen(row), seen,
                    {head.scale, to.log_sums[(given + r) * to.log_stride], delta,
-                    head.dropout.active() ? &mask : nullptr});
+                    head.dropout.active() ? &mask : nullptr, head.bias_of(row)});
   }
   product<Wide, false>(rows, s.d_width, seen, {s.d_weights, s.width, 1}, s.keys, s.d_width,
                        s.d_queries, s.d_width);
@@ -255,7 +268,7 @@ KINDRED_INLINE void backward_block(const AttentionHead<E>& head, const Attention
 template <bool Wide, class E>
 KINDRED_INLINE void backward_body(const AttentionHead<E>& head, const AttentionGradient<E>& to,
                                   float* scratch) {
-  const int64_t n = head.queries, d = head.head_dim;
+  const int64_t n = head.keys, d = head.head_dim;
   const BackwardScratch s(scratch, n, d);
   copy_rows(head.v, head.kv_stride, n, d, 1, s.keys);
   transpose(s.keys, s.d_width, n, d, s.values_t);
@@ -266,7 +279,7 @@ KINDRED_INLINE void backward_body(const AttentionHead<E>& head, const AttentionG
   AttentionHead<E> one = head;
   AttentionGradient<E> its = to;
   for (int64_t g = 0; g < head.group; ++g) {
-    for (int64_t begin = head.first; begin < n; begin += kQueryBlock) {
+    for (int64_t begin = head.first; begin < head.queries; begin += kQueryBlock) {
       backward_block<Wide>(one, its, s, begin);
     }
     one.q += d;
@@ -277,7 +290,7 @@ KINDRED_INLINE void backward_body(const AttentionHead<E>& head, const AttentionG
     its.log_sums += 1;
   }
   for (int64_t r = head.first; r < n; ++r) {
-    const int64_t to_row = (r - head.first) * to.d_stride;
+    const int64_t to_row = (r - head.first) * to.d_kv_stride;
     write_row(s.d_keys + r * s.d_width, d, 1, to.d_k + to_row);
     write_row(s.d_values + r * s.d_width, d, 1, to.d_v + to_row);
   }
@@ -324,7 +337,7 @@ void attention_forward(const AttentionHead<E>& head, E* out, int64_t out_stride,
 
 template <class E>
 void attention_backward(const AttentionHead<E>& head, const AttentionGradient<E>& gradient) {
-  float* scratch = thread_scratch(BackwardScratch::size(head.queries, head.head_dim));
+  float* scratch = thread_scratch(BackwardScratch::size(head.keys, head.head_dim));
   const auto run = use_avx512() ? backward_avx512<E> : backward_any<E>;
   run(head, gradient, scratch);
 }

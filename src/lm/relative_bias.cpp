@@ -1,7 +1,6 @@
 #include "lm/relative_bias.h"
 
 #include <cmath>
-#include <limits>
 
 namespace kindred::lm {
 
@@ -18,22 +17,11 @@ torch::Tensor RelativeBuckets::of(const torch::Tensor& distances) const {
   return both_ways ? bucket + distances.gt(0).to(torch::kInt64) * side : bucket;
 }
 
-torch::Tensor relative_bias(const torch::Tensor& table, const RelativeBuckets& how, int64_t first,
-                            int64_t n, int64_t m) {
-  const auto whole = torch::dtype(torch::kInt64);
-  // One number a distance, then the matrix picks among them: distances -(first + n - 1) .. m - 1.
-  const int64_t nearest = first + n - 1;
-  const auto distances = torch::arange(-nearest, m, whole);
-  const auto by_distance =
-      table.to(torch::kFloat).index_select(0, how.of(distances).to(table.device()));
-  const auto distance =
-      torch::arange(m, whole).unsqueeze(0) - torch::arange(first, first + n, whole).unsqueeze(1);
-  auto bias = by_distance.index_select(0, (distance + nearest).reshape({-1}).to(table.device()))
-                  .view({n, m, table.size(1)})
-                  .permute({2, 0, 1});
-  if (how.both_ways) return bias;
-  return bias.masked_fill(distance.gt(0).to(table.device()),
-                          -std::numeric_limits<float>::infinity());
+torch::Tensor relative_bias(const torch::Tensor& table, const RelativeBuckets& how,
+                            int64_t length) {
+  const auto distances = torch::arange(1 - length, length, torch::dtype(torch::kInt64));
+  const auto rows = table.index_select(0, how.of(distances).to(table.device()));
+  return rows.to(torch::kFloat).t().contiguous();
 }
 
 }  // namespace kindred::lm

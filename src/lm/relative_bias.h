@@ -1,6 +1,7 @@
 #pragma once
 // T5's relative positions (Raffel et al. 2020, section 2.1): a learned number for each head and
-// bucket of distances, added to attention's scores. Legend: B buckets, H heads, n queries, m keys.
+// bucket of distances, added to attention's scores. Legend: B buckets, H heads, L longest
+// distance + 1.
 
 #include <torch/torch.h>
 
@@ -19,10 +20,8 @@ struct RelativeBuckets {
   torch::Tensor of(const torch::Tensor& distances) const;
 };
 
-/// What is added to the scores of queries at positions first .. first + n - 1 and keys at 0 .. m -
-/// 1, from `table` [B, H] -> [H, n, m] float; differentiable. Where not `both_ways`, keys after
-/// their query get minus infinity.
-torch::Tensor relative_bias(const torch::Tensor& table, const RelativeBuckets& how, int64_t first,
-                            int64_t n, int64_t m);
+/// What is added to the scores of keys that stand -(L - 1) .. L - 1 after their query, from `table`
+/// [B, H] -> [H, 2 L - 1] float; differentiable.
+torch::Tensor relative_bias(const torch::Tensor& table, const RelativeBuckets& how, int64_t length);
 
 }  // namespace kindred::lm

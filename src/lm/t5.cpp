@@ -8,7 +8,6 @@
 #include "core/error.h"
 #include "lm/activation.h"
 #include "lm/attention.h"
-#include "lm/biased_attention.h"
 #include "lm/vocabulary_loss.h"
 #include "model/threads.h"
 
@@ -19,7 +18,7 @@ namespace {
 // are computed once.
 struct T5Cache : Cache {
   std::vector<KeysValues> own;
-  std::vector<torch::Tensor> encoded;  // [m, 2 H d]
+  std::vector<KeyRows> encoded;
 
   int64_t length() const override { return own.empty() ? 0 : own[0].length; }
   std::unique_ptr<Cache> fork() const override {
@@ -66,17 +65,6 @@ struct Places {
   }
 };
 
-// Runs task(sequence, its rows) for every sequence and joins what they return.
-template <class Task>
-torch::Tensor by_sequence(const torch::Tensor& rows, const std::vector<int64_t>& offsets,
-                          const Task& task) {
-  std::vector<torch::Tensor> outputs;
-  for (size_t s = 0; s + 1 < offsets.size(); ++s) {
-    outputs.push_back(task(s, rows.narrow(0, offsets[s], offsets[s + 1] - offsets[s])));
-  }
-  return torch::cat(outputs);
-}
-
 }  // namespace
 
 T5::T5(const T5Config& config, Weights weights, const LoadOptions& options) : config_(config) {
@@ -84,6 +72,7 @@ T5::T5(const T5Config& config, Weights weights, const LoadOptions& options) : co
   const T5Layout layout = t5_layout(config_);
   LayerLoader given(*this, std::move(weights), options);
   compute_ = given.compute();
+  trainable_ = options.trainable;
   embeddings_ = given.table(layout.embeddings);
   encoder_ = load_stack(given, layout.encoder, true);
   decoder_ = load_stack(given, layout.decoder, false);
@@ -175,43 +164,53 @@ torch::Tensor T5::run(const Stack& stack, const torch::Tensor& embeddings, const
   return drop(norm(x, stack.final_norm));
 }
 
-T5::Attend T5::packed_attend(const Stack& stack, const std::vector<int64_t>& offsets) const {
-  int64_t most = 0;
+uint64_t T5::draw_seed() const {
+  return trainable_ || dropout() == 0 ? 0 : draw_dropout_seed();
+}
+
+torch::Tensor T5::attend(const torch::Tensor& queries, const torch::Tensor& keys_values,
+                         const BiasedShape& shape) const {
+  return trainable_ ? biased_attention_plain(queries, keys_values, shape)
+                    : biased_attention(queries, keys_values, shape);
+}
+
+T5::Attend T5::packed_attend(const Stack& stack, const std::vector<int64_t>& offsets,
+                             uint64_t seed) const {
+  int64_t most = 1;
   for (size_t s = 0; s + 1 < offsets.size(); ++s) {
     most = std::max(most, offsets[s + 1] - offsets[s]);
   }
-  // One matrix serves all sequences and all blocks: it depends on distances alone.
-  std::vector<torch::Tensor> biases;
-  if (most > 0) {
-    const auto bias = relative_bias(stack.bias, stack.buckets, 0, most, most);
-    for (size_t s = 0; s + 1 < offsets.size(); ++s) {
-      const int64_t n = offsets[s + 1] - offsets[s];
-      biases.push_back(bias.narrow(1, 0, n).narrow(2, 0, n));
-    }
-  }
-  return [this, offsets, biases](const torch::Tensor& qkv, size_t) {
+  // One serves all sequences and all blocks: it depends on distances alone.
+  BiasedShape shape{offsets, offsets, config_.num_heads, !stack.buckets.both_ways,
+                    relative_bias(stack.bias, stack.buckets, most)};
+  if (trainable_) shape.matrices = bias_matrices(shape);
+  return [this, shape, seed](const torch::Tensor& qkv, size_t layer) {
     const int64_t width = qkv.size(1) / 3;
-    return biased_attention_packed(qkv.narrow(1, 0, width), qkv.narrow(1, width, 2 * width),
-                                   {offsets, offsets, config_.num_heads, biases, dropout()});
+    BiasedShape own = shape;
+    own.dropout = attention_dropout(seed, 2 * layer);
+    return attend(qkv.narrow(1, 0, width), qkv.narrow(1, width, 2 * width), own);
   };
 }
 
 torch::Tensor T5::encode(const Packed& input) {
   check_packed(input, config_.d_model, longest());
-  return run(encoder_, input.embeddings, packed_attend(encoder_, input.offsets), {});
+  const Attend own = packed_attend(encoder_, input.offsets, draw_seed());
+  return run(encoder_, input.embeddings, own, {});
 }
 
 torch::Tensor T5::decode(const Packed& input, const Packed& encoded) {
   check_packed(input, config_.d_model, longest());
   check(encoded.sequences() == input.sequences(), "encoder's states for each sequence");
+  const uint64_t seed = draw_seed();
   const PassDropout adapters = draw_adapter_dropout();
   const Attend cross = [&](const torch::Tensor& queries, size_t layer) {
     const auto read =
         decoder_.blocks[layer].cross_keys_values->forward(encoded.embeddings, compute_, adapters);
-    return biased_attention_packed(
-        queries, read, {input.offsets, encoded.offsets, config_.num_heads, {}, dropout()});
+    BiasedShape shape{input.offsets, encoded.offsets, config_.num_heads};
+    shape.dropout = attention_dropout(seed, 2 * layer + 1);
+    return attend(queries, read, shape);
   };
-  return run(decoder_, input.embeddings, packed_attend(decoder_, input.offsets), cross);
+  return run(decoder_, input.embeddings, packed_attend(decoder_, input.offsets, seed), cross);
 }
 
 torch::Tensor T5::for_head(const torch::Tensor& decoded) const {
@@ -271,9 +270,11 @@ torch::Tensor T5::hidden_first(const SplitPacked& input, std::span<Cache* const>
   }
   for (size_t layer = 0; layer < decoder_.blocks.size(); ++layer) {
     const auto read = decoder_.blocks[layer].cross_keys_values->forward(encoded, compute_);
+    const int64_t width = read.size(1) / 2;
     for (size_t s = 0; s < own.size(); ++s) {
-      const int64_t begin = places.encoder_offsets[s];
-      own[s]->encoded[layer] = read.narrow(0, begin, places.encoder_offsets[s + 1] - begin);
+      const int64_t begin = places.encoder_offsets[s], end = places.encoder_offsets[s + 1];
+      const auto rows = read.narrow(0, begin, end - begin);
+      own[s]->encoded[layer] = {rows.narrow(1, 0, width), rows.narrow(1, width, width)};
     }
   }
   std::vector<int64_t> last(places.decoder_offsets.begin() + 1, places.decoder_offsets.end());
@@ -286,30 +287,32 @@ torch::Tensor T5::hidden_next(const Packed& next, std::span<Cache* const> caches
   const torch::NoGradGuard no_grad;
   check_packed(next, config_.d_model, longest());
   const std::vector<T5Cache*> own = own_caches(caches, next.sequences());
-  std::vector<torch::Tensor> biases;
+  int64_t most = 1;
   for (size_t s = 0; s < own.size(); ++s) {
-    const int64_t first = own[s]->length(), n = next.offsets[s + 1] - next.offsets[s];
     check(!own[s]->encoded.empty(), "a sequence is begun by hidden_first");
-    check_length(s, first + n, longest());
-    biases.push_back(relative_bias(decoder_.bias, decoder_.buckets, first, n, first + n));
+    const int64_t length = own[s]->length() + next.offsets[s + 1] - next.offsets[s];
+    check_length(s, length, longest());
+    most = std::max(most, length);
   }
-  const BiasedShape shape{next.offsets, next.offsets, config_.num_heads, biases};
+  const BiasedShape others{next.offsets, {}, config_.num_heads};
+  BiasedShape before = others;
+  before.causal = true;
+  before.bias = relative_bias(decoder_.bias, decoder_.buckets, most);
   const Attend attend = [&](const torch::Tensor& qkv, size_t layer) {
     const int64_t width = qkv.size(1) / 3;
-    return by_sequence(qkv, next.offsets, [&](size_t s, const torch::Tensor& rows) {
+    std::vector<KeyRows> read;
+    for (size_t s = 0; s < own.size(); ++s) {
+      const auto rows = qkv.narrow(0, next.offsets[s], next.offsets[s + 1] - next.offsets[s]);
       KeysValues& kept = own[s]->own[layer];
       kept.append(rows.narrow(1, width, width), rows.narrow(1, 2 * width, width));
-      return biased_attention(rows.narrow(1, 0, width), kept.keys.narrow(0, 0, kept.length),
-                              kept.values.narrow(0, 0, kept.length), biases[s], shape);
-    });
+      read.push_back({kept.keys.narrow(0, 0, kept.length), kept.values.narrow(0, 0, kept.length)});
+    }
+    return biased_attention_over(qkv.narrow(1, 0, width), read, before);
   };
   const Attend cross = [&](const torch::Tensor& queries, size_t layer) {
-    const int64_t width = queries.size(1);
-    return by_sequence(queries, next.offsets, [&](size_t s, const torch::Tensor& rows) {
-      const auto& read = own[s]->encoded[layer];
-      return biased_attention(rows, read.narrow(1, 0, width), read.narrow(1, width, width), {},
-                              shape);
-    });
+    std::vector<KeyRows> read;
+    for (const T5Cache* cache : own) read.push_back(cache->encoded[layer]);
+    return biased_attention_over(queries, read, others);
   };
   return for_head(run(decoder_, next.embeddings, attend, cross));
 }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "lm/biased_attention.h"
 #include "lm/config/t5_config.h"
 #include "lm/generative_lm.h"
 #include "lm/relative_bias.h"
@@ -84,13 +85,22 @@ class T5 : public GenerativeLM {
                              const PassDropout& adapters) const;
   torch::Tensor run(const Stack& stack, const torch::Tensor& embeddings, const Attend& own,
                     const Attend& cross) const;
-  /// Self-attention over packed sequences.
-  Attend packed_attend(const Stack& stack, const std::vector<int64_t>& offsets) const;
+  /// Self-attention over packed sequences; `seed` as draw_seed gave it.
+  Attend packed_attend(const Stack& stack, const std::vector<int64_t>& offsets,
+                       uint64_t seed) const;
+  torch::Tensor attend(const torch::Tensor& queries, const torch::Tensor& keys_values,
+                       const BiasedShape& shape) const;
+  /// The seed of the attention's masks in one pass; trainable models drop by ATen's generator.
+  uint64_t draw_seed() const;
+  Dropout attention_dropout(uint64_t seed, size_t use) const {
+    return {mixed(seed + use), static_cast<float>(dropout())};
+  }
 
   T5Config config_;
   torch::Tensor embeddings_, head_;
   Stack encoder_, decoder_;
   torch::ScalarType compute_ = torch::kFloat;  ///< type of matrix products
+  bool trainable_ = false;                     ///< attention by ATen, whose bias gets gradients
 };
 
 }  // namespace kindred::lm
