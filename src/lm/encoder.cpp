@@ -1,7 +1,8 @@
 #include "lm/encoder.h"
 
+#include <algorithm>
 #include <cmath>
-#include <map>
+#include <optional>
 #include <utility>
 
 #include "core/error.h"
@@ -18,7 +19,7 @@ namespace kindred::lm {
 struct Encoder::Pass {
   std::vector<int64_t> offsets;
   std::vector<int64_t> global;        // a Longformer's global tokens, ascending
-  std::vector<torch::Tensor> biases;  // of relative positions, one a sequence; empty: none
+  std::optional<BiasedShape> biased;  // of relative positions; none: scores have no bias
   PassDropout dropout;
 };
 
@@ -84,22 +85,26 @@ torch::Tensor Encoder::embed(const torch::Tensor& ids) {
   return torch::embedding(embeddings_, ids, layout_.padding_row).to(torch::kFloat);
 }
 
-std::vector<torch::Tensor> Encoder::biases(const std::vector<int64_t>& offsets) const {
-  if (!relative_bias_.defined()) return {};
+// The bias of relative positions, made once for all blocks.
+void Encoder::add_bias(Pass& pass) const {
+  if (!relative_bias_.defined()) return;
   const RelativeBuckets how{layout_.relative_buckets, 128, true};
-  std::map<int64_t, torch::Tensor> by_length;
-  std::vector<torch::Tensor> result;
-  for (size_t s = 0; s + 1 < offsets.size(); ++s) {
-    const int64_t n = offsets[s + 1] - offsets[s];
-    if (!by_length.contains(n)) by_length[n] = relative_bias(relative_bias_, how, 0, n, n);
-    result.push_back(by_length[n]);
+  int64_t longest = 1;
+  for (size_t s = 0; s + 1 < pass.offsets.size(); ++s) {
+    longest = std::max(longest, pass.offsets[s + 1] - pass.offsets[s]);
   }
-  return result;
+  BiasedShape shape;
+  shape.queries = shape.keys = pass.offsets;
+  shape.heads = layout_.heads;
+  shape.bias = relative_bias(relative_bias_, how, longest).contiguous();
+  if (relative_bias_.requires_grad()) shape.matrices = bias_matrices(shape);
+  pass.biased = std::move(shape);
 }
 
 Encoder::Pass Encoder::begin(const Packed& input, const TokenMarks& marks) const {
   check_packed(input, layout_.hidden_size, layout_.context);
-  Pass pass{input.offsets, {}, biases(input.offsets), {}};
+  Pass pass{input.offsets, {}, {}, {}};
+  add_bias(pass);
   if (layout_.windowed()) pass.global = global_tokens(input.offsets, marks.global);
   if (!is_training()) return pass;
   pass.dropout.embedding = pass.dropout.residual = static_cast<float>(layout_.hidden_dropout);
@@ -140,11 +145,14 @@ torch::Tensor Encoder::attend(size_t layer, const torch::Tensor& x, const Pass& 
   const auto qkv = block.qkv->forward(x, compute_, pass.dropout);
   const double scale = attention_scale();
   const Dropout dropout = pass.dropout.of_attention(layer);
-  if (!pass.biases.empty()) {
+  if (pass.biased) {
     const int64_t d = layout_.hidden_size;
-    return biased_attention_packed(
-        qkv.narrow(1, 0, d) * scale, qkv.narrow(1, d, 2 * d),
-        {pass.offsets, pass.offsets, layout_.heads, pass.biases, dropout.probability});
+    const auto queries = qkv.narrow(1, 0, d) * scale, read = qkv.narrow(1, d, 2 * d);
+    BiasedShape shape = *pass.biased;
+    shape.dropout = dropout;
+    // The bias learns by the plain form alone.
+    return shape.matrices.empty() ? biased_attention(queries, read, shape)
+                                  : biased_attention_plain(queries, read, shape);
   }
   if (block.global_query == nullptr) {
     return attention(qkv, {pass.offsets, layout_.heads, layout_.heads, scale, dropout, false});

@@ -56,7 +56,7 @@ class Encoder : public EncoderLM {
   torch::Tensor norm(const torch::Tensor& x, const NormWeights& weights) const;
   double attention_scale() const;
   /// What attention adds to each sequence's scores; empty: nothing.
-  std::vector<torch::Tensor> biases(const std::vector<int64_t>& offsets) const;
+  void add_bias(Pass& pass) const;
   torch::Tensor attend(size_t layer, const torch::Tensor& x, const Pass& pass) const;
   /// One block; of the tokens `rows` only where defined.
   torch::Tensor block_forward(size_t layer, const torch::Tensor& x, const Pass& pass,
