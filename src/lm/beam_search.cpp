@@ -67,6 +67,7 @@ class BeamSearch {
 // The likeliest continuations of all beams by one token, best first.
 std::vector<Candidate> BeamSearch::candidates() {
   std::vector<Running*> all;
+  all.reserve(beams_.size());
   for (Running& beam : beams_) all.push_back(&beam);
   const torch::Tensor scores = torch::log_softmax(read_next(model_, all), 1).contiguous();
   const int64_t vocab = scores.size(1);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "lm/by_head.h"
 #include "lm/element.h"
 #include "lm/for_heads.h"
 #include "lm/kernels.h"
@@ -29,11 +30,6 @@ std::vector<KeyRows> rows_of(const torch::Tensor& keys_values,
     rows.push_back({own.narrow(1, 0, width), own.narrow(1, width, width)});
   }
   return rows;
-}
-
-// rows [n, H d] -> [H, n, d]
-torch::Tensor by_head(const torch::Tensor& rows, int64_t heads) {
-  return rows.reshape({rows.size(0), heads, rows.size(1) / heads}).transpose(0, 1);
 }
 
 // [H, n, m] out of the bias by distance.

@@ -65,6 +65,7 @@ class Scorer {
 // A prompt's last state says how likely each first token is.
 void Scorer::read_prompts(std::vector<Running>& running) {
   std::vector<Running*> all;
+  all.reserve(running.size());
   for (Running& one : running) all.push_back(&one);
   const torch::Tensor states = next_states(model_, all);
   std::vector<int64_t> rows, targets;

@@ -5,17 +5,13 @@
 #include <limits>
 
 #include "core/error.h"
+#include "lm/by_head.h"
 
 namespace kindred::lm {
 namespace {
 
 // Queries handled together: at least the window, so that at most half of the scores are masked.
 constexpr int64_t kLeastBlock = 32;
-
-// rows [n, H d] -> [H, n, d].
-torch::Tensor by_head(const torch::Tensor& rows, int64_t heads) {
-  return rows.reshape({rows.size(0), heads, -1}).transpose(0, 1);
-}
 
 // Scores [H, n, m], some masked -> mixed values [n, H d].
 torch::Tensor mix(const torch::Tensor& scores, const torch::Tensor& values, double dropout) {
