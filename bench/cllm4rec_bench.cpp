@@ -21,6 +21,7 @@
 #include "core/json.h"
 #include "core/strings.h"
 #include "data/dataset.h"
+#include "lm/causal_lm.h"
 #include "methods/cllm4rec_objectives.h"
 #include "methods/cllm4rec_recommender.h"
 #include "train/optimizer.h"

@@ -18,6 +18,7 @@
 #include "core/random.h"
 #include "core/strings.h"
 #include "data/dataset.h"
+#include "lm/causal_lm.h"
 #include "methods/cllm4rec_objectives.h"
 #include "train/optimizer.h"
 

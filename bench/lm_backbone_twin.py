@@ -11,6 +11,7 @@ Excluded on both sides: loading, tokenizing, the optimiser.
 """
 import argparse
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -239,6 +240,7 @@ class Bench:
         stored = AutoModelForCausalLM.from_pretrained(self.folder / "model", dtype=DTYPES[precision])
         stored.save_pretrained(folder)
         del stored
+        os.sync()  # pages still to be written are nobody's to let go
         command = [self.options.program, "load", str(folder), "none", "--precision", precision]
         answer = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
         shutil.rmtree(folder)

@@ -61,6 +61,10 @@ void add_evaluate(CLI::App& app, Program& program) {
   command->add_option("--data", request.data, "another dataset, or where the run's own lies now");
   command->add_option("--candidates", request.candidates,
                       "file of candidates (user:token, candidates:token_seq)");
+  command
+      ->add_option("--users", request.users,
+                   "unseen judges everybody as a person never seen, served from the history alone")
+      ->check(CLI::IsMember({"known", "unseen"}));
   command->add_option("--negatives", typed->negatives, "sampled negatives of protocol candidates");
   command
       ->add_option("--ensemble", typed->ensemble,

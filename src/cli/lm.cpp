@@ -25,16 +25,16 @@ struct Typed {
   bool no_specials = false, stream = false;
 };
 
-/// Prints a text that grows, without what was printed before. What still changes at its end (half a
-/// character) waits.
+/// Prints a text that grows, without what was printed before. What may still change at its end
+/// waits: half a character, whose bytes are shown as up to three U+FFFD.
 class Stream {
  public:
   void print(const std::string& text) {
-    size_t end = text.size();
-    while (end > 0 && end + 3 > text.size() && text.ends_with("\xEF\xBF\xBD") && end >= 3) end -= 3;
-    if (end <= printed_) return;
-    std::cout << text.substr(printed_, end - printed_) << std::flush;
-    printed_ = end;
+    std::string_view whole = text;
+    for (int i = 0; i < 3 && whole.ends_with("\xEF\xBF\xBD"); ++i) whole.remove_suffix(3);
+    if (whole.size() <= printed_) return;
+    std::cout << whole.substr(printed_) << std::flush;
+    printed_ = whole.size();
   }
   void end(const std::string& text) {
     std::cout << text.substr(std::min(printed_, text.size())) << std::endl;
@@ -137,12 +137,49 @@ lm::PretrainOptions pretrain_options(const fs::path& recipe,
   return read_options<lm::PretrainOptions>(json, recipe.string() + ":");
 }
 
-void add_pretrain(CLI::App& lm, Program& program) {
-  struct TypedPretrain {
-    fs::path recipe, work;
-    std::vector<std::string> assignments;
-    bool resume = false, previous = false;
+/// What `pretrain` is given.
+struct TypedPretrain {
+  fs::path recipe, work;
+  std::vector<std::string> assignments;
+  bool resume = false, previous = false;
+};
+
+lm::PretrainResult run_pretrain(const TypedPretrain& typed, const lm::PretrainOptions& options,
+                                const Program& program) {
+  lm::PretrainContext context;
+  context.data_dir = program.paths.data_root();
+  context.work = typed.work.empty() ? fs::path("runs/lm") / typed.recipe.stem() : typed.work;
+  context.recipe = read_file(typed.recipe);
+  if (!program.device.empty()) context.device = program.device;
+  context.resume = typed.resume;
+  context.previous = typed.previous;
+  context.quiet = program.quiet;
+  context.stop = program.stop;
+  make_folders(context.work);
+  run::RunLog log(context.work / "log.jsonl", context.work / "tensorboard");
+  context.record = [&log](const Json& record) { log.append(record); };
+  context.cut_back = [&log](const std::string& stage, int64_t records) {
+    log.cut_back(stage, records);
   };
+  return lm::pretrain(options, context);
+}
+
+void show_pretrained(const std::string& output, const lm::PretrainResult& found, bool json) {
+  if (json)
+    return print(Json{{"output", output},
+                      {"parameters", found.parameters},
+                      {"train_tokens", found.train_tokens},
+                      {"validation_tokens", found.validation_tokens},
+                      {"steps", found.steps},
+                      {"loss", found.loss},
+                      {"perplexity", found.perplexity},
+                      {"seconds", found.seconds}});
+  print(cat(output, ": ", with_commas(found.parameters), " parameters, ",
+            with_commas(found.train_tokens), " training tokens, validation perplexity ",
+            number(found.perplexity, 5), " a token, ", number(found.seconds, 4), " s\n"));
+}
+
+void add_pretrain(CLI::App& lm, Program& program) {
   auto typed = std::make_shared<TypedPretrain>();
   CLI::App* command =
       add_command(lm, "pretrain", "a small language model and its tokenizer from text files",
@@ -160,34 +197,7 @@ void add_pretrain(CLI::App& lm, Program& program) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command->callback([typed, &program] {
     const auto options = pretrain_options(typed->recipe, typed->assignments);
-    lm::PretrainContext context;
-    context.data_dir = program.paths.data_root();
-    context.work = typed->work.empty() ? fs::path("runs/lm") / typed->recipe.stem() : typed->work;
-    context.recipe = read_file(typed->recipe);
-    if (!program.device.empty()) context.device = program.device;
-    context.resume = typed->resume;
-    context.previous = typed->previous;
-    context.quiet = program.quiet;
-    context.stop = program.stop;
-    make_folders(context.work);
-    run::RunLog log(context.work / "log.jsonl", context.work / "tensorboard");
-    context.record = [&log](const Json& record) { log.append(record); };
-    context.cut_back = [&log](const std::string& stage, int64_t records) {
-      log.cut_back(stage, records);
-    };
-    const lm::PretrainResult found = lm::pretrain(options, context);
-    if (program.json)
-      return print(Json{{"output", options.output},
-                        {"parameters", found.parameters},
-                        {"train_tokens", found.train_tokens},
-                        {"validation_tokens", found.validation_tokens},
-                        {"steps", found.steps},
-                        {"loss", found.loss},
-                        {"perplexity", found.perplexity},
-                        {"seconds", found.seconds}});
-    print(cat(options.output, ": ", with_commas(found.parameters), " parameters, ",
-              with_commas(found.train_tokens), " training tokens, validation perplexity ",
-              number(found.perplexity, 5), " a token, ", number(found.seconds, 4), " s\n"));
+    show_pretrained(options.output, run_pretrain(*typed, options, program), program.json);
   });
 }
 

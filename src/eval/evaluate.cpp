@@ -226,7 +226,8 @@ EvaluationOutcome pointwise(model::Recommender& recommender, const data::Dataset
   if (table.label.empty())
     throw Error(Exit::bad_data, data.name,
                 "protocol pointwise needs a label:float column, and this dataset has none");
-  const std::vector<model::Query> queries = row_queries(data, request.part);
+  const std::vector<model::Query> queries =
+      row_queries(data, request.part, options.users == "unseen");
   EvaluationOutcome outcome;
   outcome.rows = {table.user, table.item, table.label, {}};
   const auto most = static_cast<size_t>(std::max<int64_t>(1, recommender.preferred_queries()));
@@ -282,6 +283,7 @@ EvaluationOutcome evaluate(model::Recommender& recommender, const data::Dataset&
                                   ? pointwise(recommender, data, options, request)
                                   : Ranking(data, options, request).run(recommender);
   outcome.protocol.name = options.protocol;
+  outcome.protocol.unseen = options.users == "unseen";
   outcome.protocol.mask = options.protocol == "full" ? mask_text(options, request.part) : "none";
   if (options.protocol == "candidates") {
     if (options.candidates.empty()) {

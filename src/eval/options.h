@@ -17,6 +17,7 @@ struct EvaluationOptions {
       "hit@10",    "mrr@10",    "coverage@20"};
   std::string mask = "seen";
   std::string history = "seen";
+  std::string users = "known";
   int64_t negatives = 99;
   uint64_t seed = 1;
   std::string candidates;
@@ -37,6 +38,9 @@ struct EvaluationOptions {
       Choices{{"seen", "train", "none"}});
     v("history", history, "items a person is known by: seen (as for `mask`) or train",
       Choices{{"seen", "train"}});
+    v("users", users,
+      "known, or unseen: everybody judged as a person never seen, served from the history alone",
+      Choices{{"known", "unseen"}});
     v("negatives", negatives, "candidates: sampled items beside the relevant ones", Bounds{1, 1e7});
     v("seed", seed, "candidates: of the sampling; also of the sample of validation users");
     v("candidates", candidates,

@@ -37,7 +37,7 @@ data::Csr positives(const data::Dataset& data, Part part) {
 }  // namespace
 
 People::People(const data::Dataset& data, const EvaluationOptions& options, Part part)
-    : relevant_(positives(data, part)) {
+    : relevant_(positives(data, part)), unseen_(options.users == "unseen") {
   // Only drawing negatives asks what a person knows.
   if (options.protocol == "candidates") known_ = data.distinct_by_user(data::all_parts);
   const std::vector<Part> seen = seen_parts(part);
@@ -76,7 +76,7 @@ void People::sample(int64_t count, uint64_t seed) {
 
 model::Query People::query(Index user) const {
   model::Query query;
-  query.user = user;
+  if (!unseen_) query.user = user;
   const auto& items = history_[static_cast<size_t>(user)];
   const auto& times = times_[static_cast<size_t>(user)];
   if (times.size() != items.size()) {
@@ -106,7 +106,7 @@ std::vector<Index> People::relevant(Index user) const {
   return items;
 }
 
-std::vector<model::Query> row_queries(const data::Dataset& data, Part part) {
+std::vector<model::Query> row_queries(const data::Dataset& data, Part part, bool unseen) {
   std::vector<std::vector<Index>> history(static_cast<size_t>(data.user_count()));
   std::vector<model::Query> queries;
   for (const Part p : data::all_parts) {
@@ -115,7 +115,7 @@ std::vector<model::Query> row_queries(const data::Dataset& data, Part part) {
       auto& earlier = history[static_cast<size_t>(table.user[r])];
       if (p == part) {
         model::Query& query = queries.emplace_back();
-        query.user = table.user[r];
+        if (!unseen) query.user = table.user[r];
         query.history = earlier;
         query.row = r;
       }

@@ -34,13 +34,16 @@ class People {
 
  private:
   data::Csr relevant_, masked_, known_;
+  bool unseen_;  // queries do not say who asks
   std::vector<std::vector<Index>> history_;
   std::vector<std::vector<int64_t>> times_;
   std::vector<Index> users_;
 };
 
 /// One query a row of a labelled part, in the file's order; each history holds the user's earlier
-/// positive rows over train, valid, test up to the part (CoLLM's rule).
-std::vector<model::Query> row_queries(const data::Dataset& data, data::Part part);
+/// positive rows over train, valid, test up to the part (CoLLM's rule). `unseen`: none says whose
+/// row it is.
+std::vector<model::Query> row_queries(const data::Dataset& data, data::Part part,
+                                      bool unseen = false);
 
 }  // namespace kindred::eval

@@ -11,6 +11,7 @@
 #include "core/safetensors.h"
 #include "core/strings.h"
 #include "lm/weights.h"
+#include "model/tensors.h"
 
 namespace kindred::lm {
 namespace {
@@ -171,18 +172,10 @@ std::vector<std::pair<std::string, torch::Tensor>> Adapter::named_parameters() c
 }
 
 void Adapter::save(const std::filesystem::path& folder) const {
-  std::vector<torch::Tensor> kept;
-  std::vector<TensorToWrite> tensors;
-  for (const auto& [name, tensor] : named_parameters()) {
-    kept.push_back(tensor.detach().to(torch::kCPU, torch::kFloat).contiguous());
-    const auto& value = kept.back();
-    tensors.push_back({name,
-                       DType::f32,
-                       value.sizes().vec(),
-                       {static_cast<const char*>(value.const_data_ptr()), value.nbytes()}});
-  }
+  model::NamedTensors tensors = named_parameters();
+  for (auto& [name, tensor] : tensors) tensor = tensor.to(torch::kFloat);
   std::filesystem::create_directories(folder);
-  write_safetensors(folder / "adapter_model.safetensors", tensors, {{"format", "pt"}});
+  model::save_tensors(folder / "adapter_model.safetensors", tensors);
   write_file(folder / "adapter_config.json", adapter_config_json(config_).dump(2) + "\n");
 }
 

@@ -5,8 +5,8 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "core/safetensors.h"
 #include "core/strings.h"
+#include "model/tensors.h"
 
 namespace kindred::lm {
 
@@ -50,22 +50,14 @@ void save_backbone(const Backbone& model, const std::filesystem::path& folder,
   const bool half = dtype == "fp16", brain = dtype == "bf16";
   check(half || brain || dtype == "fp32", "dtype is fp32, fp16 or bf16");
   const auto type = half ? torch::kHalf : brain ? torch::kBFloat16 : torch::kFloat;
-  std::vector<torch::Tensor> kept;
-  std::vector<TensorToWrite> tensors;
+  model::NamedTensors tensors;
   for (const auto& parameter : model.named_parameters()) {
-    kept.push_back(parameter.value().detach().to(torch::kCPU, type).contiguous());
-    const auto& value = kept.back();
-    const std::string_view bytes(static_cast<const char*>(value.const_data_ptr()), value.nbytes());
-    tensors.push_back({parameter.key(),
-                       half    ? DType::f16
-                       : brain ? DType::bf16
-                               : DType::f32,
-                       value.sizes().vec(), bytes});
+    tensors.emplace_back(parameter.key(), parameter.value().detach().to(type));
   }
   Json config = model.config();
   config["dtype"] = half ? "float16" : brain ? "bfloat16" : "float32";
   std::filesystem::create_directories(folder);
-  write_safetensors(folder / "model.safetensors", tensors);
+  model::save_tensors(folder / "model.safetensors", tensors);
   write_file(folder / "config.json", config.dump(2) + "\n");
 }
 

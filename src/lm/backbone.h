@@ -82,6 +82,8 @@ class Backbone : public torch::nn::Module {
   /// Whether passes with gradients keep the inputs of blocks only and compute the rest again on the
   /// way back: much less memory for a third more time. A model that is trained whole does not.
   void set_checkpointing(bool on) { checkpoints_ = on; }
+  /// Whether this model, as it was loaded, does that.
+  virtual bool can_checkpoint() const { return false; }
 
  protected:
   bool checkpoints() const { return checkpoints_; }

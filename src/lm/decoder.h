@@ -29,6 +29,7 @@ class Decoder : public CausalLM {
   int64_t vocab_size() const override { return layout_.vocab_size; }
   int64_t context() const override { return layout_.context; }
   double embedding_std() const override;
+  bool can_checkpoint() const override { return frozen_ != nullptr; }
   torch::Device device() const override { return embeddings_.device(); }
 
   torch::Tensor embed(const torch::Tensor& ids) override;

@@ -4,9 +4,9 @@
 
 #include "core/files.h"
 #include "core/json.h"
-#include "core/safetensors.h"
 #include "core/strings.h"
 #include "lm/sentence_encoder.h"
+#include "model/tensors.h"
 
 namespace kindred::lm {
 namespace {
@@ -55,19 +55,14 @@ Json dense_json(const SentenceDense& dense) {
 
 void SentenceEncoder::save_dense(const std::filesystem::path& folder, size_t index,
                                  const SentenceDense& plan) const {
-  std::vector<torch::Tensor> kept;
-  std::vector<TensorToWrite> tensors;
+  model::NamedTensors tensors;
   const auto add = [&](const char* name, const torch::Tensor& value) {
-    if (!value.defined()) return;
-    kept.push_back(value.detach().to(torch::kCPU, torch::kFloat).contiguous());
-    const std::string_view bytes(static_cast<const char*>(kept.back().const_data_ptr()),
-                                 kept.back().nbytes());
-    tensors.push_back({name, DType::f32, value.sizes().vec(), bytes});
+    if (value.defined()) tensors.emplace_back(name, value.to(torch::kFloat));
   };
   add("linear.weight", dense_[index].weight);
   add("linear.bias", dense_[index].bias);
   write_json(folder / "config.json", dense_json(plan));
-  write_safetensors(folder / "model.safetensors", tensors);
+  model::save_tensors(folder / "model.safetensors", tensors);
 }
 
 void SentenceEncoder::save(const std::filesystem::path& folder) const {

@@ -109,12 +109,10 @@ int64_t element_count(const TensorView& view) {
 
 // The file's pages are let go piece by piece, so that a folder and the model made of it are never
 // in memory together, nor even one large tensor twice.
-torch::Tensor to_tensor(const TensorView& view, torch::ScalarType type) {
+void copy_into(torch::Tensor flat, const TensorView& view) {
   constexpr int64_t kPiece = int64_t{1} << 22;
   const auto stored = torch::from_blob(const_cast<char*>(view.bytes.data()), {element_count(view)},
                                        torch::dtype(scalar_type(view.dtype)));
-  auto value = torch::empty(view.shape, torch::dtype(type));
-  auto flat = value.view({-1});
   const size_t width = stored.element_size();
   for (int64_t begin = 0; begin < flat.numel(); begin += kPiece) {
     const int64_t n = std::min(kPiece, flat.numel() - begin);
@@ -122,7 +120,6 @@ torch::Tensor to_tensor(const TensorView& view, torch::ScalarType type) {
     release_pages(
         view.bytes.substr(static_cast<size_t>(begin) * width, static_cast<size_t>(n) * width));
   }
-  return value;
 }
 
 // Without a tensor of the value's size on the way.
@@ -156,20 +153,35 @@ Weights::Weights(std::shared_ptr<const TensorFile> file, const std::vector<Tenso
 
 Weights::Weights(std::map<std::string, torch::Tensor> tensors) : tensors_(std::move(tensors)) {}
 
-torch::Tensor Weights::take(const std::string& name, torch::ScalarType type) {
+std::vector<int64_t> Weights::shape(const std::string& name) const {
   if (const auto given = tensors_.find(name); given != tensors_.end()) {
-    auto value = given->second.detach().to(type).contiguous();
-    tensors_.erase(given);
-    return value;
+    return given->second.sizes().vec();
   }
   const auto found = views_.find(name);
   check(found != views_.end(), "every tensor of the layout is given");
-  auto value = to_tensor(*found->second, type);
+  return found->second->shape;
+}
+
+torch::Tensor Weights::take(const std::string& name, torch::ScalarType type) {
+  auto value = torch::empty(shape(name), torch::dtype(type));
+  take_into(name, value);
+  return value;
+}
+
+void Weights::take_into(const std::string& name, const torch::Tensor& value) {
+  const torch::NoGradGuard no_grad;
+  if (const auto given = tensors_.find(name); given != tensors_.end()) {
+    value.copy_(given->second);
+    tensors_.erase(given);
+    return;
+  }
+  const auto found = views_.find(name);
+  check(found != views_.end(), "every tensor of the layout is given");
+  copy_into(value.view({-1}), *found->second);
   if (!all_finite(value)) {
     log::warning(cat(file_->path().string(), ": ", name, " holds values that are not finite"));
   }
   views_.erase(found);
-  return value;
 }
 
 Weights random_weights(const std::vector<TensorSpec>& specs, uint64_t seed,
@@ -225,14 +237,22 @@ NormWeights LayerLoader::norm(const NormLayout& layout, int64_t size) {
   return weights;
 }
 
-// The parts' tensors one below the other.
+// The parts' tensors one below the other, each read to its place: what is allocated on the way and
+// freed leaves holes between the weights, in a large model a third of it.
 torch::Tensor LayerLoader::join(const std::vector<LinearLayout>& parts, const char* suffix) {
-  std::vector<torch::Tensor> tensors;
+  std::vector<int64_t> shape = weights_.shape(parts[0].name + suffix);
+  shape[0] = 0;
   for (const LinearLayout& part : parts) {
     check(!part.input_first, "layers in parts are stored [out, in]");
-    tensors.push_back(weights_.take(part.name + suffix, stored_));
+    shape[0] += part.out;
   }
-  return torch::cat(tensors);
+  auto whole = torch::empty(shape, torch::dtype(stored_));
+  int64_t at = 0;
+  for (const LinearLayout& part : parts) {
+    weights_.take_into(part.name + suffix, whole.narrow(0, at, part.out));
+    at += part.out;
+  }
+  return whole;
 }
 
 std::shared_ptr<Linear> LayerLoader::linear(const std::vector<LinearLayout>& parts) {

@@ -43,6 +43,9 @@ class Weights {
 
   /// The tensor in a type, which is then gone from here. Warns of values that are not finite.
   torch::Tensor take(const std::string& name, torch::ScalarType type);
+  /// The same into `value`, contiguous and of the tensor's shape.
+  void take_into(const std::string& name, const torch::Tensor& value);
+  std::vector<int64_t> shape(const std::string& name) const;
 
  private:
   std::shared_ptr<const TensorFile> file_;

@@ -53,7 +53,7 @@ struct Cllm4RecOptions {
   int64_t sampled_items = 0;
   double sampler_power = 0.75;
   bool bucket = false;
-  std::string unknown_user = "mean";
+  std::string unknown_user = "none";
   std::string wording = "paper";
   Cllm4RecPrompts prompts;
 
@@ -109,9 +109,9 @@ struct Cllm4RecOptions {
       Bounds{0, 2});
     v("bucket", bucket, "batches of texts of like length");
     v("unknown_user", unknown_user,
-      "what fills the user slot of somebody never seen: the mean user, the mean of the history's "
-      "items, or nothing",
-      Choices{{"mean", "items", "none"}});
+      "what fills the user slot of somebody never seen: nothing, the mean of the history's items, "
+      "or the mean user (who also stands where there is no history)",
+      Choices{{"none", "items", "mean"}});
     v("wording", wording, "prompts of the paper or of the released code",
       Choices{{"paper", "released"}});
     v("prompts", prompts, "own prompts in place of the wording's");

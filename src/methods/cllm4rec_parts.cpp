@@ -46,6 +46,15 @@ std::shared_ptr<lm::GenerativeLM> make_backbone(const Cllm4RecOptions& options,
       folder, {.precision = trains ? "fp32" : precision, .trainable = trains, .device = device});
 }
 
+void checkpoint(lm::GenerativeLM& model) {
+  if (!model.can_checkpoint()) {
+    throw Error(Exit::config, "backbone.checkpointing",
+                cat("got true, which is for frozen decoders on a processor, and this is a ",
+                    model.kind(), " that is not one; leave it out"));
+  }
+  model.set_checkpointing(true);
+}
+
 // The adapter becomes part of the weights: they stay frozen, and the products need nothing more.
 void put_on(const fs::path& adapter, lm::GenerativeLM& model) {
   if (adapter.empty()) return;
@@ -149,6 +158,7 @@ std::shared_ptr<Cllm4RecParts> make_parts(const Cllm4RecOptions& options,
   parts->backbone_folder = context.backbone.path;
   parts->backbone = make_backbone(options, parts->backbone_folder, context.seed,
                                   context.backbone.precision, context.device);
+  if (context.backbone.checkpointing) checkpoint(*parts->backbone);
   parts->adapter_folder = context.backbone.adapter;
   put_on(parts->adapter_folder, *parts->backbone);
   parts->forms = std::make_unique<Cllm4RecForms>(

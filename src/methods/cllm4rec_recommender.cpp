@@ -125,7 +125,7 @@ void Cllm4RecRecommender::add_prompt(const Query& query, Prompts& prompts) {
   const auto items = prompt::most_recent(std::span<const Index>(all), parts_->history_room(form()));
   cut_ += items.size() < all.size();
   if (query.user) check(*query.user >= 0 && *query.user < parts_->users(), "a known user");
-  const bool nobody = !query.user && parts_->options.unknown_user == "none";
+  const bool nobody = !query.user && !items.empty() && parts_->options.unknown_user == "none";
   Index user = query.user.value_or(parts_->users() + static_cast<Index>(prompts.strangers.size()));
   if (!query.user && !nobody) prompts.strangers.push_back(stranger(items));
 

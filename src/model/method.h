@@ -19,6 +19,7 @@ struct BackboneOptions {
   std::string path;
   std::string adapter;
   std::string precision = "auto";
+  bool checkpointing = false;
 
   template <class V>
   void visit(V& v) {
@@ -28,6 +29,9 @@ struct BackboneOptions {
     v("precision", precision,
       "of the frozen weights: auto is bf16 where the processor multiplies it",
       Choices{{"auto", "fp32", "bf16"}});
+    v("checkpointing", checkpointing,
+      "training keeps the inputs of blocks only and computes the rest again on the way back: less "
+      "memory for a third more time, same numbers; frozen decoders");
   }
 };
 

@@ -16,6 +16,7 @@
 
 #include "core/json.h"
 #include "data/dataset.h"
+#include "model/tensors.h"
 
 namespace kindred::model {
 
@@ -99,16 +100,5 @@ class Recommender {
   /// Throws `config` naming the recommender and the missing capability.
   [[noreturn]] void lacks(const char* capability) const;
 };
-
-/// Named tensors to a safetensors file (moved to CPU, contiguous), atomically; and back.
-using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
-void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors,
-                  const std::map<std::string, std::string>& metadata = {});
-/// Copies out of the file. Throws `missing` or `bad_data`.
-NamedTensors load_tensors(const std::filesystem::path& path);
-/// The tensor of that name; throws `bad_data` naming the file when absent or not of `shape` (-1:
-/// any).
-torch::Tensor find_tensor(const NamedTensors& tensors, const std::string& name,
-                          std::span<const int64_t> shape, const std::string& where);
 
 }  // namespace kindred::model

@@ -1,4 +1,4 @@
-// Named tensors to safetensors files and back.
+#include "model/tensors.h"
 
 #include <array>
 #include <cstring>
@@ -6,7 +6,6 @@
 #include "core/error.h"
 #include "core/safetensors.h"
 #include "core/strings.h"
-#include "model/recommender.h"
 
 namespace kindred::model {
 namespace {

@@ -33,6 +33,7 @@ eval::EvaluationOptions options_of(const EvaluateRequest& request,
   if (!request.protocol.empty()) options.protocol = request.protocol;
   if (!request.candidates.empty()) options.candidates = request.candidates;
   if (request.negatives) options.negatives = *request.negatives;
+  if (!request.users.empty()) options.users = request.users;
   if (!request.groups.empty()) options.groups = request.groups;
   if (!request.metrics.empty()) {
     options.metrics = request.metrics;
@@ -76,6 +77,7 @@ Json asked_otherwise(const EvaluateRequest& request, const eval::EvaluationOptio
   if (!request.data.empty()) asked["data"] = request.data;
   if (!request.candidates.empty()) asked["candidates"] = request.candidates;
   if (request.negatives) asked["negatives"] = *request.negatives;
+  if (options.users != own.users) asked["users"] = options.users;
   if (!request.metrics.empty() && options.metrics != own.metrics)
     asked["metrics"] = options.metrics;
   return asked;

@@ -22,6 +22,7 @@ struct EvaluateRequest {
   std::vector<std::string> groups;
   std::string data;        ///< a dataset instead of the run's own
   std::string candidates;  ///< file of given candidates
+  std::string users;       ///< known or unseen; empty: the run's own
   std::optional<int64_t> negatives;
   fs::path dump;      ///< per-user lists or rows, tab-separated
   int64_t top = 100;  ///< depth of the dump

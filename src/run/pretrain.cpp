@@ -151,18 +151,6 @@ void check_options(const PretrainOptions& options) {
   if (!problems.empty()) throw Error(Exit::config, std::move(problems));
 }
 
-// Weight decay acts on matrices, not on norms and biases.
-std::vector<model::ParameterGroup> parameter_groups(const GenerativeLM& model,
-                                                    double weight_decay) {
-  model::ParameterGroup matrices, vectors;
-  matrices.weight_decay = weight_decay;
-  for (const auto& parameter : model.named_parameters()) {
-    auto& group = parameter.value().dim() >= 2 ? matrices : vectors;
-    group.parameters.emplace_back(parameter.key(), parameter.value());
-  }
-  return {matrices, vectors};
-}
-
 std::vector<std::pair<std::string, std::string>> continuations(const PretrainOptions& options,
                                                                GenerativeLM& model,
                                                                const text::Tokenizer& tokenizer) {
@@ -194,9 +182,56 @@ std::shared_ptr<GenerativeLM> make_model(const PretrainOptions& options,
 void refuse_begun(const PretrainContext& context) {
   const fs::path checkpoints = context.work / "checkpoints";
   if (context.resume || !fs::exists(checkpoints) || fs::is_empty(checkpoints)) return;
+  const bool finished = fs::exists(checkpoints / "final.safetensors");
   throw Error(Exit::usage, context.work.string(),
-              "holds the checkpoints of an earlier run; add --resume to go on with it, or give "
-              "another --run folder");
+              finished ? "holds a finished run; give another --run folder, or remove this one"
+                       : "holds the checkpoints of an earlier run; add --resume to go on with it, "
+                         "or give another --run folder");
+}
+
+model::Stage stage_of(const PretrainOptions& options, std::shared_ptr<BlockObjective> objective,
+                      GenerativeLM& model) {
+  model::Stage stage;
+  stage.name = "pretrain";
+  stage.objectives = {std::move(objective)};
+  stage.parameters = pretrain_groups(model, options.train.weight_decay);
+  stage.training = {&model};
+  stage.train = options.train;
+  stage.train.epochs = options.train.epochs * options.parts;
+  return stage;
+}
+
+train::FitContext fit_context(const PretrainOptions& options, const PretrainContext& context,
+                              const fs::path& text, const HeldOutLoss& held_out) {
+  train::FitContext fit;
+  fit.folder = context.work / "checkpoints";
+  fit.seed = options.seed;
+  fit.device = context.device;
+  fit.resume = context.resume;
+  fit.previous = context.previous;
+  fit.fingerprint = fingerprint(write_options(options).dump() + text.filename().string());
+  fit.validate = [&held_out] { return held_out.numbers(); };
+  fit.record = context.record;
+  if (context.cut_back)
+    fit.cut_back = [&context](int64_t records) { context.cut_back("pretrain", records); };
+  fit.stop = context.stop;
+  fit.quiet = context.quiet;
+  return fit;
+}
+
+// The model's folder: weights, configuration, the text folder's tokenizer, and the card.
+void write_model(const PretrainOptions& options, const GenerativeLM& model, const fs::path& text,
+                 const std::string& card) {
+  AtomicFolder made(options.output);
+  save_backbone(model, made.path(), options.dtype);
+  for (const auto& entry : fs::directory_iterator(text)) {
+    const fs::path name = entry.path().filename();
+    if (name.extension() != ".tokens" && name != "counts.json") {
+      fs::copy_file(entry.path(), made.path() / name);
+    }
+  }
+  write_file(made.path() / "README.md", card);
+  made.commit(true);
 }
 
 }  // namespace
@@ -234,34 +269,15 @@ PretrainResult pretrain(const PretrainOptions& options, const PretrainContext& c
   data.tokens = text / "held_out.tokens";
   const HeldOutLoss held_out(model, data, options.validation_blocks);
 
-  model::Stage stage;
-  stage.name = "pretrain";
-  stage.objectives = {objective};
-  stage.parameters = parameter_groups(*model, options.train.weight_decay);
-  stage.training = {model.get()};
-  stage.train = options.train;
-  stage.train.epochs = options.train.epochs * options.parts;
-
-  train::FitContext fit;
-  fit.folder = context.work / "checkpoints";
-  fit.seed = options.seed;
-  fit.device = context.device;
-  fit.resume = context.resume;
-  fit.previous = context.previous;
-  fit.fingerprint = fingerprint(write_options(options).dump() + text.filename().string());
-  fit.validate = [&] { return held_out.numbers(); };
-  fit.record = context.record;
-  if (context.cut_back)
-    fit.cut_back = [&](int64_t records) { context.cut_back(stage.name, records); };
+  model::Stage stage = stage_of(options, objective, *model);
+  const train::FitContext fit = fit_context(options, context, text, held_out);
   // A start that died before its first checkpoint may have left records.
   if (!context.resume && context.cut_back) context.cut_back(stage.name, 0);
-  fit.stop = context.stop;
-  fit.quiet = context.quiet;
   const train::FitResult fitted = train::fit(stage, fit);
   model->eval();
 
-  const Json counts = read_json((text / "counts.json").string());
   PretrainResult result;
+  const Json counts = read_json((text / "counts.json").string());
   result.documents = counts["documents"].get<int64_t>();
   result.train_tokens = counts["train"].get<int64_t>();
   result.validation_tokens = counts["held_out"].get<int64_t>();
@@ -270,18 +286,9 @@ PretrainResult pretrain(const PretrainOptions& options, const PretrainContext& c
   result.seconds = fitted.seconds;
   result.loss = held_out.loss();
   result.perplexity = std::exp(result.loss);
-
-  AtomicFolder made(options.output);
-  save_backbone(*model, made.path(), options.dtype);
-  for (const auto& entry : fs::directory_iterator(text)) {
-    const fs::path name = entry.path().filename();
-    if (name.extension() != ".tokens" && name != "counts.json") {
-      fs::copy_file(entry.path(), made.path() / name);
-    }
-  }
-  write_file(made.path() / "README.md", model_card(options, result, context.recipe,
-                                                   continuations(options, *model, *tokenizer)));
-  made.commit(true);
+  write_model(
+      options, *model, text,
+      model_card(options, result, context.recipe, continuations(options, *model, *tokenizer)));
   return result;
 }
 

@@ -165,4 +165,35 @@ std::vector<std::pair<std::string, double>> HeldOutLoss::numbers() const {
   return {{"loss", value}, {"perplexity", std::exp(value)}};
 }
 
+namespace {
+
+// The step of each tensor in proportion to the scale it starts at.
+std::vector<model::ParameterGroup> relative_groups(const GenerativeLM& model, double weight_decay) {
+  std::vector<model::ParameterGroup> groups;
+  for (const auto& parameter : model.named_parameters()) {
+    const torch::Tensor values = parameter.value().detach();
+    const double scale = std::max(values.pow(2).mean().sqrt().item<double>(), 1e-3);
+    model::ParameterGroup group;
+    group.parameters.emplace_back(parameter.key(), parameter.value());
+    group.learning_rate_scale = scale * std::sqrt(static_cast<double>(model.hidden_size()));
+    group.weight_decay = values.dim() >= 2 ? weight_decay / group.learning_rate_scale : 0.0;
+    groups.push_back(std::move(group));
+  }
+  return groups;
+}
+
+}  // namespace
+
+std::vector<model::ParameterGroup> pretrain_groups(const GenerativeLM& model, double weight_decay) {
+  if (model.kind() == "t5") return relative_groups(model, weight_decay);
+  model::ParameterGroup matrices, vectors;
+  matrices.weight_decay = weight_decay;
+  vectors.weight_decay = 0.0;
+  for (const auto& parameter : model.named_parameters()) {
+    auto& group = parameter.value().dim() >= 2 ? matrices : vectors;
+    group.parameters.emplace_back(parameter.key(), parameter.value());
+  }
+  return {matrices, vectors};
+}
+
 }  // namespace kindred::lm

@@ -69,4 +69,12 @@ class HeldOutLoss {
   int64_t blocks_;
 };
 
+/// What is trained, in groups: weight decay acts on matrices, not on norms and biases. A T5's words
+/// start at a standard deviation of 1 and its matrices near the hidden size's -1/2 power, so that
+/// one step size would move the words too little or the matrices too much. As in the optimiser it
+/// was published with (Adafactor's relative steps; Shazeer and Stern 2018, section 8), each of its
+/// tensors has a step in proportion to the scale it starts at; the stage's `learning_rate` is that
+/// of a matrix of the usual scale.
+std::vector<model::ParameterGroup> pretrain_groups(const GenerativeLM& model, double weight_decay);
+
 }  // namespace kindred::lm

@@ -108,11 +108,14 @@ Validation yaml(const fs::path& path) {
   return json.is_object() && json.contains("schema") ? resolved_recipe(path) : recipe(path);
 }
 
+Validation described(const text::Tokenizer& tokenizer) {
+  return {cat("a tokenizer of ", with_commas(tokenizer.size()), " tokens"), {}};
+}
+
 /// A JSON file that belongs to something; nothing where it is unknown.
 std::optional<Validation> json_file(const fs::path& path) {
   if (path.filename() == "tokenizer.json") {
-    const auto tokenizer = text::Tokenizer::from_json(read_file(path), path.string());
-    return Validation{cat("a tokenizer of ", with_commas(tokenizer->size()), " tokens"), {}};
+    return described(*text::Tokenizer::from_json(read_file(path), path.string()));
   }
   const Json json = Json::parse(read_file(path), nullptr, false);
   if (!json.is_object() || !json.contains("schema")) return {};
@@ -188,7 +191,8 @@ Validation look(const fs::path& path) {
   if (lm::is_sentence_folder(path)) return sentence_folder(path);
   if (fs::exists(path / "config.json")) return model_folder(path);
   if (fs::exists(path / "adapter_config.json")) return adapter_folder(path);
-  if (const auto described = data::describe(path)) return {described->what, described->problems};
+  if (text::Tokenizer::is_in(path)) return described(*text::Tokenizer::load(path));
+  if (const auto data = data::describe(path)) return {data->what, data->problems};
   return {"nothing that Kindred reads",
           {path.string() +
            ": is no recipe, run folder, Hugging Face folder, checkpoint or data that is known"}};

@@ -1,10 +1,19 @@
 #include "text/tokenizer.h"
 
+#include <algorithm>
+#include <array>
+
 #include "core/error.h"
 #include "core/strings.h"
 #include "text/tokenizer_parts.h"
 
 namespace kindred::text {
+
+bool Tokenizer::is_in(const fs::path& folder) {
+  return std::ranges::any_of(
+      std::array{"tokenizer.json", "vocab.json", "vocab.txt", "tokenizer.model", "spiece.model"},
+      [&](const char* name) { return fs::is_regular_file(folder / name); });
+}
 
 std::shared_ptr<Tokenizer> Tokenizer::load(const fs::path& folder) {
   if (!fs::is_directory(folder)) {

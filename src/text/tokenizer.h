@@ -47,6 +47,8 @@ class Tokenizer {
   /// Throws `missing` where the folder or its files are not there, `bad_data` naming file and line
   /// or key otherwise.
   static std::shared_ptr<Tokenizer> load(const fs::path& folder);
+  /// Whether a folder holds a file that load() begins with.
+  static bool is_in(const fs::path& folder);
 
   /// Reads the text of a `tokenizer.json`; `where` begins every message. Throws `bad_data`.
   static std::shared_ptr<Tokenizer> from_json(std::string_view json, const std::string& where);

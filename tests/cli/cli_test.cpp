@@ -270,12 +270,15 @@ TEST_F(Cli, ListsAndValidates) {
                 .code,
             0);
   ASSERT_EQ(run("evaluate runs/vae --dump lists.tsv").code, 0);
+  fs::create_directory(folder_ / "words");
+  write_file(folder_ / "words/vocab.txt", "[UNK]\n[CLS]\n[SEP]\n[PAD]\n[MASK]\nthe\n");
   write_file(folder_ / "candidates.tsv", "user:token\tcandidates:token_seq\nu001\ti001 i002\n");
   const std::vector<std::pair<std::string, std::string>> kinds{
       {"vae.yaml", "a recipe of multi-vae"},
       {KINDRED_SOURCE_DIR "/recipes/lm/tiny.yaml", "a recipe of a language model"},
       {KINDRED_SOURCE_DIR "/models/tiny", "language model"},
       {KINDRED_SOURCE_DIR "/models/tiny/tokenizer.json", "a tokenizer of 4,096 tokens"},
+      {"words", "a tokenizer of 6 tokens"},
       {"runs/vae", "a finished run of multi-vae"},
       {"runs/vae/config.yaml", "the resolved recipe of a run of multi-vae"},
       {"runs/vae/metrics.json", "full ranking"},

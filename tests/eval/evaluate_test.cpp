@@ -22,12 +22,16 @@ class Fixed : public model::Recommender {
   model::Capabilities capabilities() const override { return {.scores = all_, .scores_all = all_}; }
   int64_t item_count() const override { return static_cast<int64_t>(scores_.size()); }
   void score_all(std::span<const model::Query> queries, torch::Tensor& out) override {
-    for (const model::Query& query : queries) histories.push_back(query.history);
+    for (const model::Query& query : queries) {
+      histories.push_back(query.history);
+      named += query.user.has_value();
+    }
     out.copy_(torch::tensor(scores_).expand({static_cast<int64_t>(queries.size()), -1}));
   }
   Json save(const std::filesystem::path&) const override { return Json::object(); }
 
   std::vector<std::vector<Index>> histories;  ///< of the queries it was asked, in order
+  int named = 0;                              ///< queries that said who asks
 
  private:
   std::vector<float> scores_;
@@ -101,6 +105,32 @@ TEST(Evaluate, OtherRulesByOption) {
   EXPECT_EQ(fixed.histories[0], (std::vector<Index>{0, 1}));
   options.mask = "train";
   EXPECT_EQ(judge(fixed, options).lists[0].items, (std::vector<Index>{2, 3, 4, 5}));
+}
+
+TEST(Evaluate, PeopleServedAsNeverSeen) {
+  Fixed fixed({6, 5, 4, 3, 2, 1});
+  EvaluationOptions options;
+  options.metrics = {"recall@2"};
+  const EvaluationOutcome known = judge(fixed, options);
+  EXPECT_EQ(fixed.named, 2);
+  options.users = "unseen";
+  const EvaluationOutcome unseen = judge(fixed, options);
+  EXPECT_EQ(fixed.named, 2);
+  EXPECT_EQ(fixed.histories, (std::vector<std::vector<Index>>{{0, 1, 2}, {4}, {0, 1, 2}, {4}}));
+  for (size_t i = 0; i < known.lists.size(); ++i) {
+    EXPECT_EQ(unseen.lists[i].user, known.lists[i].user);
+    EXPECT_EQ(unseen.lists[i].items, known.lists[i].items)
+        << "what they saw is masked all the same";
+  }
+  EXPECT_NE(describe(unseen.protocol), describe(known.protocol));
+  EXPECT_EQ(protocol_from_json(to_json(unseen.protocol), "here"), unseen.protocol);
+  EXPECT_EQ(to_json(known.protocol).count("users"), 0u) << "files as they were";
+  data::Dataset labelled = store();
+  labelled.parts[2].label = {1, 0, 1};
+  options.protocol = "pointwise";
+  options.metrics = {"auc"};
+  evaluate(fixed, labelled, options, {});
+  EXPECT_EQ(fixed.named, 2);
 }
 
 TEST(Evaluate, CandidatesHoldTheRelevantItemsAndUnknownNegatives) {

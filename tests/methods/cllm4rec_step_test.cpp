@@ -66,6 +66,19 @@ class Cllm4RecStep : public ::testing::TestWithParam<const char*> {
     EXPECT_LE((got - want).abs().max().item<double>(), 1e-4 * scale) << name;
   }
 
+  void expect_loss_and_gradients(const std::string& step) {
+    const double loss = backward(*objective(step), 0, 0);
+    const double want = facts[key(step)]["loss"];
+    EXPECT_NEAR(loss, want, 1e-4 * std::max(1.0, std::abs(want))) << step;
+    if (step == "warmup") return;
+    for (model::Table* table : bench.tables()) {
+      const torch::Tensor gradient = tensor(key(step + ".grad." + table->name()));
+      const torch::Tensor ours = dense_gradient(*table);
+      ASSERT_EQ(ours.defined(), gradient.defined()) << step << " " << table->name();
+      if (ours.defined()) expect_close(ours, gradient, step + " " + table->name());
+    }
+  }
+
   Json facts;
   model::NamedTensors expected;
   Bench bench;
@@ -82,17 +95,16 @@ TEST_P(Cllm4RecStep, PromptsAreTheReferences) {
 }
 
 TEST_P(Cllm4RecStep, LossesAndGradientsEqual) {
-  for (const std::string step : {"l_step", "c_step", "rec_step", "warmup"}) {
-    const double loss = backward(*objective(step), 0, 0);
-    const double want = facts[key(step)]["loss"];
-    EXPECT_NEAR(loss, want, 1e-4 * std::max(1.0, std::abs(want))) << step;
-    if (step == "warmup") continue;
-    for (model::Table* table : bench.tables()) {
-      const torch::Tensor gradient = tensor(key(step + ".grad." + table->name()));
-      const torch::Tensor ours = dense_gradient(*table);
-      ASSERT_EQ(ours.defined(), gradient.defined()) << step << " " << table->name();
-      if (ours.defined()) expect_close(ours, gradient, step + " " + table->name());
-    }
+  for (const char* step : {"l_step", "c_step", "rec_step", "warmup"}) {
+    expect_loss_and_gradients(step);
+  }
+}
+
+TEST_P(Cllm4RecStep, CheckpointedBlocksGiveTheSame) {
+  ASSERT_TRUE(bench.parts->backbone->can_checkpoint());
+  bench.parts->backbone->set_checkpointing(true);
+  for (const char* step : {"l_step", "c_step", "rec_step", "warmup"}) {
+    expect_loss_and_gradients(step);
   }
 }
 

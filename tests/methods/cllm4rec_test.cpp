@@ -236,6 +236,12 @@ TEST_F(Cllm4RecServing, ScoresDoNotDependOnWhoElseIsAsked) {
 }
 
 TEST_F(Cllm4RecServing, StrangersAreServedFromTheirHistoryInEachWay) {
+  const auto without_history = [&](const char* way) {
+    bench.parts->options.unknown_user = way;
+    Cllm4RecRecommender recommender(bench.parts);
+    return all_scores(recommender, {stranger({})});
+  };
+  EXPECT_TRUE(torch::equal(without_history("none"), without_history("mean")));
   for (const char* way : {"mean", "items", "none"}) {
     bench.parts->options.unknown_user = way;
     Cllm4RecRecommender recommender(bench.parts);
@@ -314,6 +320,24 @@ TEST_F(Cllm4RecServing, ListsGeneratedTogetherAreThoseGeneratedAlone) {
     for (size_t k = 0; k < alone.scores[0].size(); ++k) {
       EXPECT_NEAR(together.scores[q][k], alone.scores[0][k], 1e-4);
     }
+  }
+}
+
+TEST(Cllm4RecRecipe, CheckpointingIsForFrozenDecoders) {
+  model::MethodContext context;
+  context.data = small_shop();
+  context.backbone.path = (fixture() / "backbone").string();
+  context.backbone.precision = "fp32";
+  context.backbone.checkpointing = true;
+  EXPECT_TRUE(make_parts({}, context)->backbone->can_checkpoint());
+  Cllm4RecOptions whole;
+  whole.backbone_training = "finetune-all";
+  try {
+    make_parts(whole, context);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Exit::config);
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("backbone.checkpointing"));
   }
 }
 

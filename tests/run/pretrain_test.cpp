@@ -135,6 +135,43 @@ TEST_F(Pretrain, T5LearnsToFillInWhatWasCutOut) {
   }
 }
 
+TEST(PretrainGroups, AT5sTensorsStepInProportionToTheirScale) {
+  PretrainModel sizes;
+  sizes.model_type = "t5";
+  sizes.n_layer = 1;
+  sizes.n_embd = 64;
+  sizes.n_head = 2;
+  const auto model = make_generative_lm(pretrain_config(sizes, 300), 1);
+  std::map<std::string, model::ParameterGroup> by_name;
+  for (const model::ParameterGroup& group : pretrain_groups(*model, 0.1)) {
+    ASSERT_EQ(group.parameters.size(), 1u);
+    by_name[group.parameters[0].first] = group;
+  }
+  EXPECT_EQ(by_name.size(), model->named_parameters().size());
+  const auto scale = [&](const char* name) { return by_name.at(name).learning_rate_scale; };
+  EXPECT_NEAR(scale("shared.weight"), 8.0, 0.2);  // standard deviation 1, times the root of 64
+  EXPECT_NEAR(scale("encoder.block.0.layer.1.DenseReluDense.wi.weight"), 1.0, 0.05);
+  EXPECT_NEAR(scale("encoder.final_layer_norm.weight"), 8.0, 1e-6);
+  EXPECT_NEAR(*by_name.at("shared.weight").weight_decay * scale("shared.weight"), 0.1, 1e-9);
+  EXPECT_EQ(*by_name.at("encoder.final_layer_norm.weight").weight_decay, 0.0);
+}
+
+TEST(PretrainGroups, OthersDecayMatricesAndNothingElse) {
+  PretrainModel sizes;
+  sizes.n_layer = 1;
+  sizes.n_embd = 64;
+  sizes.n_head = 2;
+  const auto model = make_generative_lm(pretrain_config(sizes, 300), 1);
+  const auto groups = pretrain_groups(*model, 0.1);
+  ASSERT_EQ(groups.size(), 2u);
+  EXPECT_EQ(groups[0].parameters.size() + groups[1].parameters.size(),
+            model->named_parameters().size());
+  for (const model::ParameterGroup& group : groups) EXPECT_EQ(group.learning_rate_scale, 1.0);
+  for (const auto& [name, tensor] : groups[0].parameters) EXPECT_GE(tensor.dim(), 2) << name;
+  EXPECT_EQ(groups[0].weight_decay, 0.1);
+  EXPECT_EQ(groups[1].weight_decay, 0.0);
+}
+
 TEST(SpanCorruptionTest, WhatIsCutOutIsWhatIsPredicted) {
   SpanCorruption spans;
   for (int64_t s = 0; s < 100; ++s) spans.sentinels.push_back(1000 + s);

@@ -83,16 +83,21 @@ std::string describe(const Protocol& protocol) {
   } else {
     text = protocol.name;
   }
-  if (protocol.mask == "none") return text + ", nothing masked";
-  return protocol.mask.empty() ? text : text + ", " + protocol.mask + " items masked";
+  if (protocol.mask == "none")
+    text += ", nothing masked";
+  else if (!protocol.mask.empty())
+    text += ", " + protocol.mask + " items masked";
+  return protocol.unseen ? text + ", people served as never seen" : text;
 }
 
 Json to_json(const Protocol& protocol) {
-  return {{"name", protocol.name},
-          {"negatives", or_null(protocol.negatives)},
-          {"seed", or_null(protocol.seed)},
-          {"file", or_null(protocol.file)},
-          {"mask", protocol.mask.empty() ? Json(nullptr) : Json(protocol.mask)}};
+  Json json = {{"name", protocol.name},
+               {"negatives", or_null(protocol.negatives)},
+               {"seed", or_null(protocol.seed)},
+               {"file", or_null(protocol.file)},
+               {"mask", protocol.mask.empty() ? Json(nullptr) : Json(protocol.mask)}};
+  if (protocol.unseen) json["users"] = "unseen";
+  return json;
 }
 
 Protocol protocol_from_json(const Json& object, const std::string& where) {
@@ -117,6 +122,7 @@ Protocol protocol_from_json(const Json& object, const std::string& where) {
     if (!value->is_string()) refuse(where, "'mask' is not a text");
     protocol.mask = value->get<std::string>();
   }
+  if (const Json* value = member(object, "users")) protocol.unseen = *value == "unseen";
   return protocol;
 }
 

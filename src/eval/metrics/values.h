@@ -35,7 +35,8 @@ struct Protocol {
   std::optional<int64_t> negatives;  ///< sampled negatives a user (candidates)
   std::optional<uint64_t> seed;      ///< of the negatives
   std::optional<std::string> file;   ///< of given candidates
-  std::string mask;  ///< parts whose items are left out of rankings, such as "train+valid"
+  std::string mask;     ///< parts whose items are left out of rankings, such as "train+valid"
+  bool unseen = false;  ///< everybody was served as a person never seen, from the history alone
 
   bool operator==(const Protocol&) const = default;
 };
