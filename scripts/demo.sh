@@ -27,6 +27,6 @@ say "recommendations for three people"
 "$kindred" recommend "$runs/cllm4rec" --user u001 --user u002 --user u003 --top 5
 
 say "and for a person never seen, from two items of their history"
-"$kindred" recommend "$runs/cllm4rec" --history i002,i011 --top 5
+"$kindred" recommend "$runs/cllm4rec" --history i217,i246 --top 5
 
 say "done in $((SECONDS - started)) s after the build; the whole story with curves: $runs/cllm4rec/report.html"

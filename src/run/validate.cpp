@@ -61,9 +61,9 @@ Validation run_folder(const fs::path& path) {
 std::string describe_model(lm::Backbone& model) {
   int64_t parameters = 0;
   for (const torch::Tensor& parameter : model.parameters()) parameters += parameter.numel();
-  return cat("a ", model.kind(), " language model, ", with_commas(parameters),
-             " parameters, vocabulary ", with_commas(model.vocab_size()), ", context ",
-             model.context());
+  return cat(model.kind() == "opt" ? "an " : "a ", model.kind(), " language model, ",
+             with_commas(parameters), " parameters, vocabulary ", with_commas(model.vocab_size()),
+             ", context ", model.context());
 }
 
 Validation model_folder(const fs::path& path) {

@@ -5,26 +5,13 @@
 
 #include <gtest/gtest.h>
 
-#include "lm/kernels.h"
+#include "lm/kernel_forms.h"
 
 namespace kindred::lm {
 namespace {
 
-class BiasedKernels : public testing::TestWithParam<bool> {
- protected:
-  void SetUp() override {
-    kernels::allow_avx512(GetParam());
-    if (GetParam() && !kernels::use_avx512()) GTEST_SKIP() << "this processor has no AVX-512";
-    torch::manual_seed(3);
-  }
-  void TearDown() override { kernels::allow_avx512(true); }
-};
-INSTANTIATE_TEST_SUITE_P(Forms, BiasedKernels, testing::Bool(),
-                         [](const auto& info) { return info.param ? "avx512" : "baseline"; });
-
-double largest_difference(const torch::Tensor& a, const torch::Tensor& b) {
-  return (a.to(torch::kDouble) - b.to(torch::kDouble)).abs().max().item<double>();
-}
+class BiasedKernels : public KernelForms {};
+INSTANTIATE_TEST_SUITE_P(Forms, BiasedKernels, testing::Bool(), form_name);
 
 std::vector<int64_t> ends(const std::vector<int64_t>& lengths) {
   std::vector<int64_t> offsets = {0};

@@ -4,14 +4,12 @@
 
 #include <filesystem>
 
-#include "core/safetensors.h"
 #include "lm/encoder.h"
 #include "lm/pooling.h"
+#include "lm/reference_file.h"
 
 namespace kindred::lm {
 namespace {
-
-constexpr double kTolerance = 1e-4;
 
 std::filesystem::path fixture(const std::string& name) {
   return std::filesystem::path(KINDRED_SOURCE_DIR) / "tests/fixtures/lm_encoders" / name;
@@ -19,31 +17,14 @@ std::filesystem::path fixture(const std::string& name) {
 
 class EncoderReference : public testing::TestWithParam<std::string> {
  protected:
-  void SetUp() override { file_ = open_safetensors(fixture(GetParam()) / "reference.safetensors"); }
-
-  bool has(const std::string& name) const { return file_->tensors().contains(name); }
-
-  torch::Tensor value(const std::string& name) const {
-    const TensorView& view = file_->tensors().at(name);
-    const auto type = view.dtype == DType::i64 ? torch::kInt64 : torch::kFloat;
-    return torch::from_blob(const_cast<char*>(view.bytes.data()), view.shape, torch::dtype(type))
-        .clone();
-  }
-
-  std::vector<int64_t> offsets() const {
-    std::vector<int64_t> ends = {0};
-    const auto lengths = value("lengths");
-    for (int64_t i = 0; i < lengths.numel(); ++i) {
-      ends.push_back(ends.back() + lengths[i].item<int64_t>());
-    }
-    return ends;
-  }
+  torch::Tensor value(const std::string& name) const { return file_.value(name); }
+  std::vector<int64_t> offsets() const { return file_.offsets(); }
 
   // The plain `longformer` takes the default, each first token.
   TokenMarks marks() const {
     TokenMarks result;
-    if (has("types")) result.types = value("types");
-    if (has("global") && GetParam() != "longformer") result.global = value("global") != 0;
+    if (file_.has("types")) result.types = value("types");
+    if (file_.has("global") && GetParam() != "longformer") result.global = value("global") != 0;
     return result;
   }
 
@@ -57,17 +38,12 @@ class EncoderReference : public testing::TestWithParam<std::string> {
     return (model.hidden({x, offsets()}, {}, marks()) - value("target")).square().sum();
   }
 
-  std::unique_ptr<TensorFile> file_;
+  ReferenceFile file_{fixture(GetParam()) / "reference.safetensors"};
 };
 INSTANTIATE_TEST_SUITE_P(Models, EncoderReference,
                          testing::Values("bert", "bert_head", "bert_old", "roberta", "xlm_roberta",
                                          "distilbert", "longformer", "longformer_marks", "mpnet"),
                          [](const auto& info) { return info.param; });
-
-void expect_near(const torch::Tensor& got, const torch::Tensor& want, const std::string& what) {
-  ASSERT_EQ(got.sizes(), want.sizes()) << what;
-  EXPECT_LE((got - want).abs().max().item<double>(), kTolerance) << what;
-}
 
 TEST_P(EncoderReference, HiddenStatesOfEveryLayer) {
   for (const bool trainable : {false, true}) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "lm/encoder.h"
+#include "lm/shaken_weights.h"
 
 namespace kindred::lm {
 namespace {
@@ -14,18 +15,11 @@ struct Pair {
 Pair models(const Json& config, const std::string& precision) {
   Pair pair;
   pair.trainable = make_encoder(config, 11);
-  // Norms and biases away from their first values, so that every term counts.
-  torch::manual_seed(5);
-  std::map<std::string, torch::Tensor> weights;
-  const torch::NoGradGuard no_grad;
-  for (auto& parameter : pair.trainable->named_parameters()) {
-    parameter.value().add_(torch::randn_like(parameter.value()), 0.1);
-    weights[parameter.key()] = parameter.value().clone();
-  }
+  Weights weights(shaken_weights(*pair.trainable));
   LoadOptions options;
   options.precision = precision;
   pair.frozen =
-      std::make_shared<Encoder>(plan_encoder(config, "config"), Weights(weights), options);
+      std::make_shared<Encoder>(plan_encoder(config, "config"), std::move(weights), options);
   return pair;
 }
 

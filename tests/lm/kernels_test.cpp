@@ -6,26 +6,13 @@
 
 #include "lm/activation.h"
 #include "lm/attention.h"
+#include "lm/kernel_forms.h"
 
 namespace kindred::lm {
 namespace {
 
-// Runs with the AVX-512 forms allowed or not.
-class Kernels : public testing::TestWithParam<bool> {
- protected:
-  void SetUp() override {
-    kernels::allow_avx512(GetParam());
-    if (GetParam() && !kernels::use_avx512()) GTEST_SKIP() << "this processor has no AVX-512";
-    torch::manual_seed(3);
-  }
-  void TearDown() override { kernels::allow_avx512(true); }
-};
-INSTANTIATE_TEST_SUITE_P(Forms, Kernels, testing::Bool(),
-                         [](const auto& info) { return info.param ? "avx512" : "baseline"; });
-
-double largest_difference(const torch::Tensor& a, const torch::Tensor& b) {
-  return (a.to(torch::kDouble) - b.to(torch::kDouble)).abs().max().item<double>();
-}
+class Kernels : public KernelForms {};
+INSTANTIATE_TEST_SUITE_P(Forms, Kernels, testing::Bool(), form_name);
 
 struct AttentionCase {
   std::vector<int64_t> lengths;

@@ -3,12 +3,13 @@
 
 #include <torch/torch.h>
 
-#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lm/decoder.h"
+#include "lm/shaken_weights.h"
 
 namespace kindred::lm {
 
@@ -20,20 +21,11 @@ inline Pair models(Json config, const std::string& precision) {
   if (!config.contains("model_type")) config["model_type"] = "gpt2";
   Pair pair;
   pair.trainable = make_causal_lm(config, 11);
-  // Norms and biases away from their first values, so that every term counts.
-  torch::manual_seed(5);
-  std::map<std::string, torch::Tensor> weights;
-  {
-    const torch::NoGradGuard no_grad;
-    for (auto& parameter : pair.trainable->named_parameters()) {
-      parameter.value().add_(torch::randn_like(parameter.value()), 0.1);
-      weights[parameter.key()] = parameter.value().clone();
-    }
-  }
+  Weights weights(shaken_weights(*pair.trainable));
   LoadOptions options;
   options.precision = precision;
   pair.frozen =
-      std::make_shared<Decoder>(plan_decoder(config, "config"), Weights(weights), options);
+      std::make_shared<Decoder>(plan_decoder(config, "config"), std::move(weights), options);
   return pair;
 }
 

@@ -21,6 +21,8 @@ class ReferenceFile {
  public:
   explicit ReferenceFile(const std::filesystem::path& path) : file_(open_safetensors(path)) {}
 
+  bool has(const std::string& name) const { return file_->tensors().contains(name); }
+
   torch::Tensor value(const std::string& name) const {
     const TensorView& view = file_->tensors().at(name);
     const auto type = view.dtype == DType::i64   ? torch::kInt64

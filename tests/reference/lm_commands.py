@@ -11,6 +11,7 @@ import pathlib
 import shutil
 
 import torch
+from fixtures import finish
 from tokenizers import ByteLevelBPETokenizer
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
@@ -79,10 +80,7 @@ def main():
     (folder / "generation_config.json").write_text(
         json.dumps({"eos_token_id": ends, "do_sample": True, "top_k": 3}) + "\n")
     dump("generate.jsonl", [generate(model, tokenizer, ids, ends) for ids in encoded])
-    for file in OUT.rglob("*"):
-        if file.is_file():
-            file.chmod(0o644)
-    print("bytes:", sum(f.stat().st_size for f in OUT.rglob("*") if f.is_file()))
+    finish(OUT)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,10 @@ Dropout is off, everything is fp32. Read by tests/lm/decoder_reference_test.cpp.
 """
 import json
 import pathlib
-import shutil
 import sys
 
 import torch
-from safetensors.torch import save_file
+from fixtures import adamw_losses, finish, new_folder, write_tensors
 from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, OPTConfig, Qwen2Config
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "lm_decoders"
@@ -115,15 +114,8 @@ def reference(model, sequences):
     stop = [int(free[0, 2]), model.config.vocab_size - 1]
     result["eos"] = torch.tensor(stop)
     result["generated_until_eos"] = generate(model, stop)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.01)
-    steps = []
-    for _ in range(4):
-        optimizer.zero_grad()
-        loss = losses(model, sequences)[0] / sum(len(s) - 1 for s in sequences)
-        loss.backward()
-        optimizer.step()
-        steps.append(loss.detach())
-    result["adamw_losses"] = torch.stack(steps)
+    tokens = sum(len(s) - 1 for s in sequences)
+    result["adamw_losses"] = adamw_losses(model.parameters(), lambda: losses(model, sequences)[0] / tokens)
     return result
 
 
@@ -150,24 +142,19 @@ def main():
             continue
         torch.manual_seed(100 + number)
         model = make_model(config)
-        folder = OUT / name
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder = new_folder(OUT / name)
         if name == "gpt2_old":
             save_old(model, folder)
         else:
             model.save_pretrained(folder, max_shard_size="20KB" if name == "gpt2_odd" else "1GB")
         (folder / "generation_config.json").unlink(missing_ok=True)
         sequences = [torch.randint(1, model.config.vocab_size, (n,)) for n in LENGTHS]
-        values = {k: v.contiguous().clone() for k, v in reference(model, sequences).items()}
+        values = reference(model, sequences)
         (folder / "generation_config.json").write_text(
             json.dumps({"eos_token_id": values["eos"].tolist(), "do_sample": True,
                         "temperature": 0.5}) + "\n")
-        save_file(values, folder / "reference.safetensors")
-    for file in OUT.rglob("*"):
-        if file.is_file():
-            file.chmod(0o644)
-    print("bytes:", sum(f.stat().st_size for f in OUT.rglob("*") if f.is_file()))
+        write_tensors(values, folder / "reference.safetensors")
+    finish(OUT)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,10 @@ four AdamW losses, and what each pooling of `sentence-transformers` makes of the
 Dropout is off, everything is fp32. Read by tests/lm/encoder_reference_test.cpp.
 """
 import pathlib
-import shutil
 import sys
 
 import torch
-from safetensors.torch import save_file
+from fixtures import adamw_losses, finish, new_folder, write_tensors
 from sentence_transformers.sentence_transformer.modules import Pooling
 from transformers import (AutoModel, BertConfig, BertForMaskedLM, DistilBertConfig, LongformerConfig,
                           LongformerForMaskedLM, MPNetConfig, RobertaConfig, XLMRobertaConfig)
@@ -126,15 +125,8 @@ def reference(model, sequences, marks):
     trained = [(n, w) for n, w in model.named_parameters() if w.grad is not None]
     for name, weight in trained:
         result["gradient." + name] = weight.grad.clone()
-    optimizer = torch.optim.AdamW([w for _, w in trained], lr=1e-2, weight_decay=0.01)
-    steps = []
-    for _ in range(4):
-        optimizer.zero_grad()
-        loss = (states(model, sequences, marks)[1] - target).square().mean()
-        loss.backward()
-        optimizer.step()
-        steps.append(loss.detach())
-    result["adamw_losses"] = torch.stack(steps)
+    result["adamw_losses"] = adamw_losses(
+        [w for _, w in trained], lambda: (states(model, sequences, marks)[1] - target).square().mean())
     return result
 
 
@@ -163,19 +155,13 @@ def main():
             continue
         torch.manual_seed(200 + number)
         model = make_model(config)
-        folder = OUT / name
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder = new_folder(OUT / name)
         save(name, model, folder)
         lengths = LONG if name.startswith("longformer") else LENGTHS
         sequences = [torch.randint(4, model.config.vocab_size, (n,)) for n in lengths]
         marks = Marks(name, sequences, model.config)
-        values = {k: v.contiguous().clone() for k, v in reference(model, sequences, marks).items()}
-        save_file(values, folder / "reference.safetensors")
-    for file in OUT.rglob("*"):
-        if file.is_file():
-            file.chmod(0o644)
-    print("bytes:", sum(f.stat().st_size for f in OUT.rglob("*") if f.is_file()))
+        write_tensors(reference(model, sequences, marks), folder / "reference.safetensors")
+    finish(OUT)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ import shutil
 import sys
 
 import torch
+from fixtures import adamw_losses, finish, write_tensors
 from lm_decoders import LENGTHS, OUT as BASES, losses
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.utils import get_peft_model_state_dict
-from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
 OUT = BASES.parent / "lm_lora"
@@ -68,16 +68,10 @@ def reference(model, sequences):
     for name, parameter in trained.items():
         gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
         result["gradient." + name] = gradient.clone()
-    optimizer = torch.optim.AdamW(list(trained.values()), lr=1e-2, weight_decay=0.01)
     before = [p.detach().clone() for p in trained.values()]
-    steps = []
-    for _ in range(4):
-        optimizer.zero_grad()
-        loss = losses(model, sequences)[0] / sum(len(s) - 1 for s in sequences)
-        loss.backward()
-        optimizer.step()
-        steps.append(loss.detach())
-    result["adamw_losses"] = torch.stack(steps)
+    tokens = sum(len(s) - 1 for s in sequences)
+    result["adamw_losses"] = adamw_losses(
+        list(trained.values()), lambda: losses(model, sequences)[0] / tokens)
     with torch.no_grad():
         for parameter, value in zip(trained.values(), before):
             parameter.copy_(value)
@@ -109,12 +103,8 @@ def main():
         (folder / "adapter_config.json").write_text(config.replace(str(BASES) + "/", ""))
         (folder / "base.txt").write_text(CASES[name][0] + "\n")
         sequences = [torch.randint(1, model.config.vocab_size, (n,)) for n in LENGTHS]
-        values = {k: v.contiguous().clone() for k, v in reference(model, sequences).items()}
-        save_file(values, folder / "reference.safetensors")
-    for file in OUT.rglob("*"):
-        if file.is_file():
-            file.chmod(0o644)
-    print("bytes:", sum(f.stat().st_size for f in OUT.rglob("*") if f.is_file()))
+        write_tensors(reference(model, sequences), folder / "reference.safetensors")
+    finish(OUT)
 
 
 if __name__ == "__main__":

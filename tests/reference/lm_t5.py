@@ -15,10 +15,10 @@ tie_word_embeddings to true and only keeps from it whether states are scaled bef
 """
 import json
 import pathlib
-import shutil
 import sys
 
 import torch
+from fixtures import adamw_losses, finish, new_folder, write_tensors
 from safetensors.torch import save_file
 from transformers import T5Config, T5ForConditionalGeneration
 from transformers.models.t5.modeling_t5 import T5Attention
@@ -130,15 +130,8 @@ def reference(model, prompts, mains):
         encoded, decoded, _ = run(model, [model.shared(prompts[0])], [model.shared(mains[0])])
     result.update(dropped_encoded=encoded[0], dropped_decoded=decoded[0])
     model.eval()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.01)
-    steps = []
-    for _ in range(4):
-        optimizer.zero_grad()
-        loss = loss_of(model, prompts, mains) / sum(MAINS)
-        loss.backward()
-        optimizer.step()
-        steps.append(loss.detach())
-    result["adamw_losses"] = torch.stack(steps)
+    result["adamw_losses"] = adamw_losses(
+        model.parameters(), lambda: loss_of(model, prompts, mains) / sum(MAINS))
     return result
 
 
@@ -184,22 +177,17 @@ def main():
             continue
         torch.manual_seed(300 + number)
         model = make_model(name)
-        folder = OUT / name
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder = new_folder(OUT / name)
         save(name, model, folder)
         prompts = [torch.randint(1, model.config.vocab_size, (n,)) for n in PROMPTS]
         mains = [torch.randint(1, model.config.vocab_size, (n,)) for n in MAINS]
-        values = {k: v.contiguous().clone() for k, v in reference(model, prompts, mains).items()}
+        values = reference(model, prompts, mains)
         (folder / "generation_config.json").write_text(
             json.dumps({"eos_token_id": values["eos"].tolist(), "do_sample": True}) + "\n")
-        save_file(values, folder / "reference.safetensors")
+        write_tensors(values, folder / "reference.safetensors")
         gap = (model.lm_head.weight - model.shared.weight).abs().max()
         print(name, "head differs from the vocabulary by", gap.item())
-    for file in OUT.rglob("*"):
-        if file.is_file():
-            file.chmod(0o644)
-    print("bytes:", sum(f.stat().st_size for f in OUT.rglob("*") if f.is_file()))
+    finish(OUT)
 
 
 if __name__ == "__main__":
