@@ -74,13 +74,14 @@ void add_evaluate(CLI::App& app, Program& program) {
   command->add_option("--dump", request.dump,
                       "write every user's list with scores and held-out items here");
   command->add_option("--top", request.top, "depth of the dump")->check(CLI::Range(1, 10000000));
+  add_precision(*command, request.open.precision);
   command->callback([typed, &program] {
     run::EvaluateRequest request = typed->request;
     request.metrics = listed(typed->metrics);
     request.groups = listed_groups(typed->groups);
     if (typed->negatives > 0) request.negatives = typed->negatives;
     request.paths = program.paths;
-    request.device = program.device;
+    request.open.device = program.device;
     request.stop = program.stop;
     if (!request.dump.empty() && typed->runs.size() > 1 && typed->ensemble.empty())
       throw Error(Exit::usage, "--dump", "takes one run at a time; each would overwrite the last");

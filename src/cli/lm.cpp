@@ -7,6 +7,7 @@
 #include "core/strings.h"
 #include "core/yaml.h"
 #include "lm/commands.h"
+#include "model/device.h"
 #include "run/pretrain.h"
 #include "run/run_folder.h"
 
@@ -47,10 +48,10 @@ class Stream {
 
 /// Asks `answer` about the texts; one JSON object a line with --json, plain text otherwise.
 void answer_texts(Typed& typed, const Program& program, Answer answer, const std::string& shown) {
+  typed.options.device = model::find_device(program.device);
   typed.options.model = program.paths.find_model(typed.options.model.string());
   typed.options.specials = !typed.no_specials;
   typed.options.stop = program.stop;
-  if (!program.device.empty()) typed.options.device = program.device;
   if (!typed.answers_file.empty()) typed.options.answers = lm::read_text_lines(typed.answers_file);
   Stream stream;
   const bool streams = typed.stream && !program.json;
@@ -150,7 +151,7 @@ lm::PretrainResult run_pretrain(const TypedPretrain& typed, const lm::PretrainOp
   context.data_dir = program.paths.data_root();
   context.work = typed.work.empty() ? fs::path("runs/lm") / typed.recipe.stem() : typed.work;
   context.recipe = read_file(typed.recipe);
-  if (!program.device.empty()) context.device = program.device;
+  context.device = model::find_device(program.device);
   context.resume = typed.resume;
   context.previous = typed.previous;
   context.quiet = program.quiet;

@@ -28,6 +28,9 @@ struct Program {
 CLI::App* add_command(CLI::App& app, const std::string& name, const std::string& summary,
                       const std::string& example);
 
+/// Adds --precision of a finished run's language model.
+void add_precision(CLI::App& command, std::string& precision);
+
 /// Prints JSON to stdout, one document.
 void print(const Json& value);
 void print(const std::string& text);

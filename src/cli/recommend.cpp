@@ -18,6 +18,7 @@ struct Typed {
   std::string history;
   int64_t top = 10;
   fs::path users_file, output, among, exclude;
+  std::string precision;
   bool keep_seen = false;
 };
 
@@ -76,10 +77,10 @@ void add_recommend(CLI::App& app, Program& program) {
   command->add_option("--among", typed->among, "only items of this file, one token a line");
   command->add_option("--exclude", typed->exclude, "never items of this file");
   command->add_flag("--keep-seen", typed->keep_seen, "recommend items of the history too");
+  add_precision(*command, typed->precision);
   command->callback([typed, &program] {
     const run::RecommendRequest request = request_of(*typed);
-    run::OpenedRun opened =
-        run::open_run(typed->run, program.device.empty() ? "cpu" : program.device);
+    run::OpenedRun opened = run::open_run(typed->run, {program.device, typed->precision});
     const auto all = run::recommend(opened, request, program.stop);
     if (!typed->output.empty()) {
       write_file(typed->output, as_lines(all));
@@ -96,7 +97,7 @@ void add_recommend(CLI::App& app, Program& program) {
 void add_score(CLI::App& app, Program& program) {
   struct TypedScore {
     fs::path run;
-    std::string user, items;
+    std::string user, items, precision;
   };
   auto typed = std::make_shared<TypedScore>();
   CLI::App* command = add_command(app, "score", "scores of given items for a user",
@@ -104,9 +105,9 @@ void add_score(CLI::App& app, Program& program) {
   command->add_option("run", typed->run, "run folder")->required();
   command->add_option("--user", typed->user, "the user's token")->required();
   command->add_option("--items", typed->items, "item tokens: i1,i2,…")->required();
+  add_precision(*command, typed->precision);
   command->callback([typed, &program] {
-    run::OpenedRun opened =
-        run::open_run(typed->run, program.device.empty() ? "cpu" : program.device);
+    run::OpenedRun opened = run::open_run(typed->run, {program.device, typed->precision});
     const run::Recommendation scored = run::score_items(opened, typed->user, listed(typed->items));
     if (program.json) {
       print(run::to_json(scored));
@@ -119,7 +120,7 @@ void add_score(CLI::App& app, Program& program) {
 void add_answer(CLI::App& app, Program& program) {
   struct TypedQuestion {
     fs::path run;
-    std::string user, question;
+    std::string user, question, precision;
   };
   auto typed = std::make_shared<TypedQuestion>();
   CLI::App* command = add_command(app, "answer", "text in reply to a person's question",
@@ -127,9 +128,9 @@ void add_answer(CLI::App& app, Program& program) {
   command->add_option("run", typed->run, "run folder")->required();
   command->add_option("--user", typed->user, "the user's token")->required();
   command->add_option("--ask", typed->question, "the question")->required();
+  add_precision(*command, typed->precision);
   command->callback([typed, &program] {
-    run::OpenedRun opened =
-        run::open_run(typed->run, program.device.empty() ? "cpu" : program.device);
+    run::OpenedRun opened = run::open_run(typed->run, {program.device, typed->precision});
     const std::string text = run::answer(opened, typed->user, typed->question);
     if (program.json) {
       print(Json{{"user", typed->user}, {"answer", text}});

@@ -112,6 +112,13 @@ CLI::App* add_command(CLI::App& app, const std::string& name, const std::string&
   return command;
 }
 
+void add_precision(CLI::App& command, std::string& precision) {
+  command
+      .add_option("--precision", precision,
+                  "of the run's language model: auto, fp32, bf16 or int8 (default: as trained)")
+      ->check(CLI::IsMember({"auto", "fp32", "bf16", "int8"}));
+}
+
 void print(const Json& value) {
   std::cout << value.dump(2) << '\n';
 }

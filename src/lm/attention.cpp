@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "lm/attention_cuda.h"
 #include "lm/element.h"
 #include "lm/for_heads.h"
 #include "lm/kernels.h"
@@ -209,6 +210,7 @@ torch::Tensor attention_backward(const torch::Tensor& qkv, const AttentionShape&
 }
 
 torch::Tensor attention(const torch::Tensor& qkv, const AttentionShape& shape) {
+  if (attention_cuda_serves(qkv, shape)) return attention_cuda(qkv, shape);
   if (!qkv.device().is_cpu()) return attention_plain(qkv, shape);
   return PackedAttention::apply(qkv, shape);
 }

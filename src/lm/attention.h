@@ -30,7 +30,8 @@ struct AttentionShape {
 
 /// softmax(scale q k^T + mask) v in each sequence, nothing padded: qkv [T, W] (queries,
 /// keys, values side by side; fp32 or bf16, arithmetic in fp32) -> [T, H d]. Differentiable. On a
-/// processor by our own kernels, elsewhere as attention_plain.
+/// processor by our own kernels, on a GPU by ATen's where it takes the heads' size, elsewhere as
+/// attention_plain.
 torch::Tensor attention(const torch::Tensor& qkv, const AttentionShape& shape);
 
 /// The plain form, by ATen one sequence at a time. On a processor it drops what attention() drops,

@@ -34,7 +34,7 @@ struct Packed {
 
 /// How a backbone is loaded.
 struct LoadOptions {
-  /// Of matrix products: fp32, bf16, or auto (bf16 where the processor multiplies it). Frozen
+  /// Of matrix products: fp32, bf16, or auto (bf16 where the device multiplies it). Frozen
   /// weights are stored in it; trainable ones stay fp32 and are rounded where they are multiplied.
   /// int8: linear layers in 8 bits, the rest as auto; for inference on a processor.
   std::string precision = "fp32";

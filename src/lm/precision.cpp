@@ -13,8 +13,8 @@ bool multiplies_bf16() {
 #endif
 }
 
-std::string resolve_precision(const std::string& precision) {
-  if (precision == "auto") return multiplies_bf16() ? "bf16" : "fp32";
+std::string resolve_precision(const std::string& precision, c10::Device device) {
+  if (precision == "auto") return !device.is_cpu() || multiplies_bf16() ? "bf16" : "fp32";
   if (precision == "fp32" || precision == "bf16" || precision == "int8") return precision;
   throw Error(Exit::config, "precision",
               cat("got ", precision, ", expected one of auto, fp32, bf16, int8"));

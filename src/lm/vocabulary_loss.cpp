@@ -96,20 +96,21 @@ class OnlineLoss {
   std::vector<kernels::RunningSoftmax> states_;
 };
 
-// A block of rows with the weights' gradient: it needs the finished softmax, so scores of all words
-// are kept for these rows.
-double loss_with_weight_gradient(const torch::Tensor& x, const torch::Tensor& weight,
-                                 const torch::Tensor& targets, const torch::Tensor& d_hidden,
-                                 torch::Tensor& d_weight) {
+// A block of rows whose scores of all words are kept: the weights' gradient needs the finished
+// softmax, and an accelerator wants large products. An undefined gradient is not wanted.
+double loss_of_block(const torch::Tensor& x, const torch::Tensor& weight,
+                     const torch::Tensor& targets, const torch::Tensor& d_hidden,
+                     torch::Tensor& d_weight) {
   const auto target = targets.unsqueeze(1);
   auto scores = vocabulary_logits(x, weight);
   const auto log_sum = torch::logsumexp(scores, 1, true);
   const double loss = (log_sum - scores.gather(1, target)).sum(torch::kDouble).item<double>();
+  if (!d_hidden.defined() && !d_weight.defined()) return loss;
   scores.sub_(log_sum).exp_();
   scores.scatter_add_(1, target, torch::full_like(log_sum, -1));
   const auto d_scores = scores.to(weight.scalar_type());
   if (d_hidden.defined()) d_hidden.copy_(torch::mm(d_scores, weight));
-  d_weight.add_(torch::mm(d_scores.t(), x));
+  if (d_weight.defined()) d_weight.add_(torch::mm(d_scores.t(), x));
   return loss;
 }
 
@@ -118,15 +119,16 @@ class VocabularyLoss : public torch::autograd::Function<VocabularyLoss> {
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& hidden,
                                const torch::Tensor& weight, const torch::Tensor& targets) {
     const bool weight_grad = weight.requires_grad();
-    // 32 MiB of scores at a time where a row's are all needed at once.
+    const bool cpu = weight.device().is_cpu(), online = !weight_grad && cpu;
+    // Where a row's scores are all needed at once, 32 MiB of them at a time; 512 on an accelerator.
     const int64_t all_words =
-        std::clamp<int64_t>((int64_t{1} << 23) / std::max<int64_t>(weight.size(0), 1), 64, 4096);
-    const bool online = !weight_grad && weight.device().is_cpu();
+        std::clamp<int64_t>((int64_t{1} << (cpu ? 23 : 27)) / std::max<int64_t>(weight.size(0), 1),
+                            64, cpu ? 4096 : 1 << 16);
     const int64_t rows = hidden.size(0), step = online ? kRows : all_words;
     const auto inputs = hidden.to(weight.scalar_type()).contiguous();
     torch::Tensor d_hidden, d_weight;
     if (hidden.requires_grad()) d_hidden = torch::empty_like(hidden);
-    if (!online) d_weight = torch::zeros_like(weight, torch::kFloat);
+    if (weight_grad) d_weight = torch::zeros_like(weight, torch::kFloat);
     double loss = 0;
     for (int64_t begin = 0; begin < rows; begin += step) {
       const int64_t n = std::min(step, rows - begin);
@@ -138,7 +140,7 @@ class VocabularyLoss : public torch::autograd::Function<VocabularyLoss> {
         loss += block.loss(target);
         if (part.defined()) part.copy_(block.gradient(target));
       } else {
-        loss += loss_with_weight_gradient(x, weight, target, part, d_weight);
+        loss += loss_of_block(x, weight, target, part, d_weight);
       }
     }
     context->saved_data["d_hidden"] = d_hidden;

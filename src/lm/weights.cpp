@@ -207,15 +207,15 @@ LayerLoader::LayerLoader(Backbone& model, Weights weights, const LoadOptions& op
       device_(options.device),
       trainable_(options.trainable),
       frozen_(!options.trainable && options.device.is_cpu()) {
-  const std::string precision = resolve_precision(options.precision);
+  const std::string precision = resolve_precision(options.precision, device_);
   quantises_ = precision == "int8";
   if (quantises_ && !frozen_) {
     throw Error(Exit::config, "precision",
                 "got int8, which is for inference on a processor; use auto, fp32 or bf16");
   }
   // What lies between products in int8 is as without it.
-  compute_ = (quantises_ ? resolve_precision("auto") : precision) == "bf16" ? torch::kBFloat16
-                                                                            : torch::kFloat;
+  const bool in_bf16 = (quantises_ ? resolve_precision("auto", device_) : precision) == "bf16";
+  compute_ = in_bf16 ? torch::kBFloat16 : torch::kFloat;
   stored_ = trainable_ ? torch::kFloat : compute_;
 }
 

@@ -27,7 +27,8 @@ struct BackboneOptions {
       "Hugging Face folder, relative to the model directory; or `tiny`, the shipped one");
     v("adapter", adapter, "PEFT adapter folder to load on top, empty: none");
     v("precision", precision,
-      "of the frozen weights: auto is bf16 where the processor multiplies it",
+      "of the frozen weights: auto is bf16 where the device multiplies it; int8 is for a finished "
+      "run (`kindred recommend RUN --precision int8`)",
       Choices{{"auto", "fp32", "bf16"}});
     v("checkpointing", checkpointing,
       "training keeps the inputs of blocks only and computes the rest again on the way back: less "

@@ -54,7 +54,7 @@ std::shared_ptr<model::Recommender> ensemble_of(const EvaluateRequest& request,
                                                 const OpenedRun& first) {
   std::vector<std::shared_ptr<model::Recommender>> members{first.recommender};
   for (const fs::path& path : request.ensemble) {
-    const OpenedRun other = open_run(path, request.device.empty() ? "cpu" : request.device);
+    const OpenedRun other = open_run(path, request.open);
     if (other.data.value("fingerprint", "") != first.data.value("fingerprint", ""))
       throw Error(Exit::config, path.string(),
                   cat("was trained on another split than ", request.run.string(),
@@ -78,6 +78,7 @@ Json asked_otherwise(const EvaluateRequest& request, const eval::EvaluationOptio
   if (!request.candidates.empty()) asked["candidates"] = request.candidates;
   if (request.negatives) asked["negatives"] = *request.negatives;
   if (options.users != own.users) asked["users"] = options.users;
+  if (!request.open.precision.empty()) asked["precision"] = request.open.precision;
   if (!request.metrics.empty() && options.metrics != own.metrics)
     asked["metrics"] = options.metrics;
   return asked;
@@ -97,7 +98,7 @@ void keep(const OpenedRun& run, const std::string& stem, const Json& json, const
 }  // namespace
 
 Json evaluate_run(const EvaluateRequest& request) {
-  OpenedRun run = open_run(request.run, request.device.empty() ? "cpu" : request.device);
+  OpenedRun run = open_run(request.run, request.open);
   if (!request.ensemble.empty()) run.recommender = ensemble_of(request, run);
   Recipe recipe = load_resolved(run.folder.config());
   if (!request.data.empty()) {

@@ -27,15 +27,15 @@ struct EvaluateRequest {
   fs::path dump;      ///< per-user lists or rows, tab-separated
   int64_t top = 100;  ///< depth of the dump
   Paths paths;
-  std::string device;
+  OpenOptions open;
   std::stop_token stop;
 };
 
 /// Evaluates and writes `evaluations/<protocol>-<split>.json` into the run folder (where it can be
-/// written; `…-<8 digits>.json` where metrics, data or candidates are not the run's own); returns
-/// what was written, of the schema of metrics.json with `part` filled alone. An ensemble belongs to
-/// no run folder: nothing of it is written but the dump. Throws `config` when its runs are of
-/// different splits.
+/// written; `…-<8 digits>.json` where metrics, data, candidates or precision are not the run's
+/// own); returns what was written, of the schema of metrics.json with `part` filled alone. An
+/// ensemble belongs to no run folder: nothing of it is written but the dump. Throws `config` when
+/// its runs are of different splits.
 Json evaluate_run(const EvaluateRequest& request);
 
 /// The evaluation as text for people: a table with its protocol.

@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "core/strings.h"
 #include "methods/catalog.h"
+#include "model/device.h"
 #include "model/threads.h"
 #include "run/check_recipe.h"
 #include "run/run_folder.h"
@@ -37,17 +38,6 @@ Json resolved_config(const Job& job) {
   return config;
 }
 
-torch::Device device_of(const std::string& text) {
-  const bool known = text == "cpu" || text == "cuda" || text.starts_with("cuda:");
-  if (!known)
-    throw Error(Exit::config, "device", cat("got '", text, "', expected cpu, cuda or cuda:i"));
-  const torch::Device device(text);
-  if (device.is_cuda() && !torch::cuda::is_available())
-    throw Error(Exit::config, "device",
-                cat("got '", text, "', but this machine has no usable GPU"));
-  return device;
-}
-
 }  // namespace
 
 Job make_job(const TrainRequest& request) {
@@ -71,7 +61,7 @@ Job make_job(const TrainRequest& request) {
   context.train = recipe.train;
   context.backbone = recipe.backbone;
   context.seed = recipe.seed;
-  context.device = device_of(recipe.device);
+  context.device = model::find_device(recipe.device);
   context.stop = request.stop;
   context.problems = &problems;
   if (!recipe.backbone.path.empty()) {

@@ -6,6 +6,7 @@
 #include "core/strings.h"
 #include "core/yaml.h"
 #include "methods/catalog.h"
+#include "model/device.h"
 
 namespace kindred::run {
 
@@ -109,7 +110,7 @@ void read_tokens(OpenedRun& run) {
 
 }  // namespace
 
-OpenedRun open_run(const fs::path& root, torch::Device device) {
+OpenedRun open_run(const fs::path& root, const OpenOptions& options) {
   OpenedRun run;
   run.folder.root = root;
   if (!fs::exists(root)) throw Error(Exit::missing, root.string(), "there is no such run folder");
@@ -121,9 +122,17 @@ OpenedRun open_run(const fs::path& root, torch::Device device) {
   read_tokens(run);
   run.config = parse_yaml(read_file(run.folder.config()), run.folder.config().string());
   run.data = read_own_json(run.folder.data());
-  model::SavedModel saved{run.folder.model(), json.at("model"), run.users, run.items, device};
-  if (run.config.contains("backbone"))
-    saved.precision = run.config["backbone"].value("precision", "auto");
+  model::SavedModel saved{run.folder.model(), json.at("model"), run.users, run.items,
+                          model::find_device(options.device)};
+  const Json backbone = run.config.value("backbone", Json::object());
+  saved.precision = backbone.value("precision", "auto");
+  if (!options.precision.empty()) {
+    if (backbone.value("path", "").empty())
+      throw Error(Exit::config, "precision",
+                  cat("got ", options.precision, ", but ", root.string(),
+                      " holds a method without a language model; leave it out"));
+    saved.precision = options.precision;
+  }
   run.recommender = methods::find(run.method).load(saved);
   return run;
 }

@@ -81,7 +81,14 @@ struct OpenedRun {
   Json data;                                    ///< data.json
 };
 
-/// Opens a finished (or at least saved) run. Throws `missing` when the folder holds no model.
-OpenedRun open_run(const fs::path& root, torch::Device device = torch::kCPU);
+/// How a run is opened.
+struct OpenOptions {
+  std::string device;     ///< empty: cpu
+  std::string precision;  ///< of its language model: auto, fp32, bf16, int8; empty: as trained
+};
+
+/// Opens a finished (or at least saved) run. Throws `missing` when the folder holds no model,
+/// `config` for a device that is not there and for a precision of a run without a language model.
+OpenedRun open_run(const fs::path& root, const OpenOptions& options = {});
 
 }  // namespace kindred::run

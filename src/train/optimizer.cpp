@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/strings.h"
 #include "model/memory.h"
+#include "train/tensor_steps.h"
 
 namespace kindred::train {
 namespace {
@@ -17,9 +18,9 @@ constexpr int64_t grain = 16384;  // numbers a thread should have at least
 
 /// Sum of squares whose order of additions does not depend on the number of threads.
 double squares(const torch::Tensor& values) {
-  const torch::Tensor plain = values.to(torch::kCPU).contiguous();
-  const float* data = plain.const_data_ptr<float>();
-  const int64_t size = plain.numel(), chunks = (size + grain - 1) / grain;
+  if (!values.device().is_cpu()) return values.to(torch::kDouble).square().sum().item<double>();
+  const float* data = values.const_data_ptr<float>();
+  const int64_t size = values.numel(), chunks = (size + grain - 1) / grain;
   std::vector<double> parts(static_cast<size_t>(chunks));
   at::parallel_for(0, chunks, 4, [&](int64_t from, int64_t to) {
     for (int64_t c = from; c < to; ++c)
@@ -58,7 +59,8 @@ void Optimizer::prefetch_row(Slot& slot, int64_t row) {
   prefetch(slot.steps, row);
 }
 
-Optimizer::Optimizer(const model::Stage& stage) : options_(stage.train) {
+Optimizer::Optimizer(const model::Stage& stage, bool by_tensors)
+    : by_tensors_(by_tensors), options_(stage.train) {
   const std::string& name = options_.optimizer;
   kind_ = name == "adamw"     ? Kind::adamw
           : name == "sgd"     ? Kind::sgd
@@ -91,12 +93,13 @@ void Optimizer::add(Slot slot) {
   if (weight.scalar_type() != torch::kFloat32 || !weight.is_contiguous())
     throw Error(Exit::internal, slot.name,
                 "a trained parameter must be a contiguous fp32 tensor; cast where it is read");
+  slot.by_tensors = by_tensors_ || !weight.device().is_cpu();
   torch::NoGradGuard no_grad;
   const bool adam_kind = kind_ == Kind::adam || kind_ == Kind::adamw;
   if (adam_kind) slot.first = zeros(weight);
   if (adam_kind || kind_ == Kind::adagrad) slot.second = zeros(weight);
   if (adam_kind)
-    slot.steps = slot.lazy ? torch::zeros({weight.size(0)}, torch::kInt32)
+    slot.steps = slot.lazy ? torch::zeros({weight.size(0)}, weight.options().dtype(torch::kInt32))
                            : torch::zeros({1}, torch::kInt64);
   slots_.push_back(std::move(slot));
 }
@@ -137,11 +140,12 @@ void Optimizer::step(double learning_rate) {
   if (options_.clip_norm > 0) scale = std::min(1.0, options_.clip_norm / (norm_ + 1e-6));
   for (Slot& slot : slots_) {
     if (!slot.gradient) continue;
-    const bool rows = slot.lazy || kind_ == Kind::sgd || kind_ == Kind::adagrad;
-    if (slot.table && rows)
-      update_rows(slot, learning_rate * slot.scale, static_cast<float>(scale));
-    else
-      update_whole(slot, learning_rate * slot.scale, static_cast<float>(scale));
+    const bool rows = slot.table && (slot.lazy || kind_ == Kind::sgd || kind_ == Kind::adagrad);
+    const auto update = slot.by_tensors ? rows ? &Optimizer::update_rows_by_tensors
+                                               : &Optimizer::update_whole_by_tensors
+                        : rows          ? &Optimizer::update_rows
+                                        : &Optimizer::update_whole;
+    (this->*update)(slot, learning_rate * slot.scale, static_cast<float>(scale));
     slot.gradient.reset();
   }
 }
@@ -168,13 +172,15 @@ PlainStep Optimizer::plain_step(const Slot& slot, double learning_rate,
           static_cast<float>(slot.decay), gradient_scale};
 }
 
-void Optimizer::apply(const AdamStep& step, const PlainStep& plain, const AdamRow& row) const {
+template <class Row, class... Steps>
+void Optimizer::apply(const AdamStep& step, const PlainStep& plain, const Row& row,
+                      const Steps&... own_steps) const {
   if (kind_ == Kind::sgd)
     sgd(plain, row);
   else if (kind_ == Kind::adagrad)
     adagrad(plain, row);
   else
-    adam(step, row);
+    adam(step, row, own_steps...);
 }
 
 void Optimizer::update_whole(Slot& slot, double learning_rate, float gradient_scale) {
@@ -191,7 +197,7 @@ void Optimizer::update_whole(Slot& slot, double learning_rate, float gradient_sc
   float* v = slot.second.defined() ? slot.second.data_ptr<float>() : nullptr;
   const float* g = slot.gradient->values.const_data_ptr<float>();
   const auto stretch = [&](int64_t at, const float* gradient, int64_t size) {
-    apply(step, plain, {p + at, m ? m + at : nullptr, v ? v + at : nullptr, gradient, size});
+    apply(step, plain, AdamRow{p + at, m ? m + at : nullptr, v ? v + at : nullptr, gradient, size});
   };
   if (!slot.gradient->rows.defined()) {
     at::parallel_for(0, weight.numel(), grain,
@@ -237,9 +243,54 @@ void Optimizer::update_rows(Slot& slot, double learning_rate, float gradient_sca
         step.gradient_scale = gradient_scale;
       }
       apply(step, plain,
-            {p + at, m ? m + at : nullptr, v ? v + at : nullptr, g + i * width, width});
+            AdamRow{p + at, m ? m + at : nullptr, v ? v + at : nullptr, g + i * width, width});
     }
   });
+}
+
+void Optimizer::update_whole_by_tensors(Slot& slot, double learning_rate, float gradient_scale) {
+  AdamStep step{};
+  if (slot.steps.defined()) {
+    int64_t& t = *slot.steps.data_ptr<int64_t>();
+    step = adam_step(slot, learning_rate, ++t);
+  }
+  step.gradient_scale = gradient_scale;
+  torch::Tensor gradient = slot.gradient->values;
+  if (slot.gradient->rows.defined()) {
+    gradient = torch::zeros_like(slot.weight()).index_copy_(0, slot.gradient->rows, gradient);
+  }
+  apply(step, plain_step(slot, learning_rate, gradient_scale),
+        TensorRow{slot.weight(), slot.first, slot.second, gradient});
+}
+
+void Optimizer::update_rows_by_tensors(Slot& slot, double learning_rate, float gradient_scale) {
+  const torch::Tensor& rows = slot.gradient->rows;
+  const auto touched = [&](const torch::Tensor& whole) {
+    return whole.defined() && rows.defined() ? whole.index_select(0, rows) : whole;
+  };
+  const TensorRow row{touched(slot.weight()), touched(slot.first), touched(slot.second),
+                      slot.gradient->values};
+  const PlainStep plain = plain_step(slot, learning_rate, gradient_scale);
+  torch::Tensor steps = touched(slot.steps);
+  if (steps.defined()) {
+    steps.add_(1);
+    AdamStep step = adam_step(slot, learning_rate, 1);
+    step.gradient_scale = gradient_scale;
+    const auto t = steps.to(torch::kDouble).unsqueeze(1);
+    const auto corrected = [&](double beta) { return 1.0 - torch::pow(beta, t); };
+    apply(step, plain, row, (learning_rate / corrected(options_.beta1)).to(torch::kFloat),
+          corrected(options_.beta2).rsqrt().to(torch::kFloat));
+  } else {
+    apply(AdamStep{}, plain, row);
+  }
+  if (!rows.defined()) return;
+  const auto put = [&](torch::Tensor whole, const torch::Tensor& part) {
+    if (whole.defined()) whole.index_copy_(0, rows, part);
+  };
+  put(slot.weight(), row.parameter);
+  put(slot.first, row.first);
+  put(slot.second, row.second);
+  put(slot.steps, steps);
 }
 
 model::NamedTensors Optimizer::state() const {

@@ -34,8 +34,10 @@ struct GradientNorm {
 /// Optimiser of one stage: state by parameter name, so that it can be saved and restored.
 class Optimizer {
  public:
-  /// Throws `internal` when two parameters share a name or one is not fp32.
-  explicit Optimizer(const model::Stage& stage);
+  /// Parameters on a processor are updated in one pass over their memory, those on an accelerator
+  /// by tensor operations; `by_tensors`: all of them so. Throws `internal` when two parameters
+  /// share a name or one is not fp32.
+  explicit Optimizer(const model::Stage& stage, bool by_tensors = false);
 
   /// Forgets gradients and the tables' leaves: call before the first micro-batch of a step.
   void clear();
@@ -60,6 +62,7 @@ class Optimizer {
     torch::Tensor first, second;  // as the parameter; undefined where the optimiser has none
     torch::Tensor steps;          // int64 [1], or int32 [n] of a lazy table
     bool lazy = false;
+    bool by_tensors = false;
     std::optional<model::Table::Gradient> gradient;  // of this step; `rows` undefined: of the whole
 
     torch::Tensor& weight() { return table ? table->mutable_weight() : parameter; }
@@ -67,13 +70,18 @@ class Optimizer {
   void add(Slot slot);
   void update_whole(Slot& slot, double learning_rate, float gradient_scale);
   void update_rows(Slot& slot, double learning_rate, float gradient_scale);
+  void update_whole_by_tensors(Slot& slot, double learning_rate, float gradient_scale);
+  void update_rows_by_tensors(Slot& slot, double learning_rate, float gradient_scale);
   /// Asks memory for a row and its state.
   static void prefetch_row(Slot& slot, int64_t row);
   AdamStep adam_step(const Slot& slot, double learning_rate, int64_t t) const;
   PlainStep plain_step(const Slot& slot, double learning_rate, float gradient_scale) const;
-  void apply(const AdamStep& adam_step, const PlainStep& plain, const AdamRow& row) const;
+  template <class Row, class... Steps>
+  void apply(const AdamStep& adam_step, const PlainStep& plain, const Row& row,
+             const Steps&... own_steps) const;
 
   Kind kind_;
+  bool by_tensors_;
   model::TrainOptions options_;
   double norm_ = 0;
   std::vector<Slot> slots_;

@@ -225,6 +225,42 @@ TEST_F(Cli, ScoresAndSaysThatItCannotAnswer) {
   EXPECT_NE(answer.err.find("'answers'"), std::string::npos) << answer.err;
 }
 
+TEST_F(Cli, AFinishedRunIsReadInOtherPrecisions) {
+  const std::string stages =
+      "stages: {warmup: {max_steps: 2}, pretrain: {max_steps: 4}, "
+      "finetune: {max_steps: 20, learning_rate: 3.0e-3}}\n";
+  const std::string clm = recipe("clm.yaml", "method: cllm4rec\nbackbone: {path: tiny}\n" + stages);
+  const Finished trained =
+      run(cat("--json --model-dir ", KINDRED_SOURCE_DIR, "/models train ", clm, " --run runs/clm"));
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const Finished served = run("--json recommend runs/clm --user u001 --top 5 --precision int8");
+  ASSERT_EQ(served.code, 0) << served.err;
+  EXPECT_EQ(parse_json(served.out, "stdout").at("items").size(), 5u);
+  const Finished judged = run("--json evaluate runs/clm --precision int8");
+  ASSERT_EQ(judged.code, 0) << judged.err;
+  const Json other = parse_json(judged.out, "stdout");
+  EXPECT_EQ(other.at("asked").at("precision"), "int8");
+  EXPECT_NEAR(other.at("test").at("recall@20").get<double>(),
+              parse_json(trained.out, "stdout").at("test").at("recall@20").get<double>(), 0.05);
+
+  ASSERT_EQ(run("train " + recipe("pop.yaml", "method: pop\n") + " --run runs/pop").code, 0);
+  const Finished none = run("recommend runs/pop --user u001 --precision bf16");
+  EXPECT_EQ(none.code, 78);
+  EXPECT_NE(none.err.find("without a language model"), std::string::npos) << none.err;
+}
+
+TEST_F(Cli, DevicesThatAreNotThereAreRefused) {
+  ASSERT_EQ(run("train " + recipe("pop.yaml", "method: pop\n") + " --run runs/pop").code, 0);
+  for (const char* arguments : {"recommend runs/pop --user u001", "evaluate runs/pop",
+                                "train pop.yaml --run runs/more", "lm embed --model x text"}) {
+    for (const char* device : {"gpu", "cuda:x", "cuda:999"}) {
+      const Finished refused = run(cat("--device ", device, " ", arguments));
+      EXPECT_EQ(refused.code, 78) << device << " " << arguments << ": " << refused.err;
+      EXPECT_NE(refused.err.find("error: device: got '"), std::string::npos) << refused.err;
+    }
+  }
+}
+
 TEST_F(Cli, AFolderInUseIsRefused) {
   const std::string pop = recipe("pop.yaml", "method: pop\n");
   fs::create_directories(folder_ / "runs/busy");

@@ -28,6 +28,7 @@ class Reference : public testing::TestWithParam<std::string> {
   std::shared_ptr<Decoder> load(bool trainable) const {
     LoadOptions options;
     options.trainable = trainable;
+    options.device = test_device();
     return std::dynamic_pointer_cast<Decoder>(load_causal_lm(fixture(GetParam()), options));
   }
 
@@ -99,7 +100,7 @@ TEST_P(Reference, GreedyContinuations) {
   auto model = load(false);
   const std::vector<int64_t> ends = read_end_tokens(fixture(GetParam()));
   const auto eos = value("eos");
-  ASSERT_EQ(torch::tensor(ends).equal(eos), true) << "generation_config.json was not read";
+  ASSERT_EQ(torch::tensor(ends).equal(eos.cpu()), true) << "generation_config.json was not read";
   for (const bool until_eos : {false, true}) {
     const auto want = value(until_eos ? "generated_until_eos" : "generated");
     GenerateOptions options;
@@ -109,7 +110,8 @@ TEST_P(Reference, GreedyContinuations) {
     for (int64_t i = 0; i < want.size(0); ++i) {
       auto padded = got[static_cast<size_t>(i)];
       padded.resize(static_cast<size_t>(want.size(1)), -1);
-      EXPECT_TRUE(torch::tensor(padded).equal(want[i])) << "prompt " << i << ", eos " << until_eos;
+      EXPECT_TRUE(torch::tensor(padded).equal(want[i].cpu()))
+          << "prompt " << i << ", eos " << until_eos;
     }
   }
 }

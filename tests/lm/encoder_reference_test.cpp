@@ -31,6 +31,7 @@ class EncoderReference : public testing::TestWithParam<std::string> {
   std::shared_ptr<Encoder> load(bool trainable) const {
     LoadOptions options;
     options.trainable = trainable;
+    options.device = test_device();
     return std::dynamic_pointer_cast<Encoder>(load_encoder(fixture(GetParam()), options));
   }
 
@@ -55,7 +56,7 @@ TEST_P(EncoderReference, HiddenStatesOfEveryLayer) {
     layers.pop_back();
     expect_near(torch::stack(layers), value("layers"), "layers");
     expect_near(model->hidden(input, {}, marks()), value("hidden"), "hidden");
-    const auto rows = torch::tensor({0, 7, 3, 9}, torch::kInt64);
+    const auto rows = torch::tensor({0, 7, 3, 9}, torch::kInt64).to(test_device());
     expect_near(model->hidden(input, rows, marks()), value("hidden").index_select(0, rows), "rows");
   }
 }

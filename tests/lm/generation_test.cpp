@@ -25,7 +25,7 @@ std::filesystem::path fixtures() {
 
 std::shared_ptr<CausalLM> tiny(const std::string& name = "gpt2",
                                const std::string& precision = "fp32") {
-  return load_causal_lm(fixtures() / "lm_decoders" / name, {precision, false, torch::kCPU});
+  return load_causal_lm(fixtures() / "lm_decoders" / name, {precision, false, test_device()});
 }
 
 Json reference() {
@@ -125,7 +125,7 @@ TEST(Generation, VectorsInPlaceOfIdsGiveTheSame) {
   for (const std::string name : {"gpt2", "llama_gqa", "opt_350m"}) {
     const auto model = tiny(name);
     const Tokens ids = {5, 9, 2, 30};
-    const Prompt vectors{{}, model->embed(torch::tensor(ids))};
+    const Prompt vectors{{}, model->embed(torch::tensor(ids).to(test_device()))};
     GenerateOptions options;
     options.max_new_tokens = 6;
     EXPECT_EQ(generate(*model, std::vector<Prompt>{vectors}, options),
@@ -143,8 +143,8 @@ std::vector<float> alone(CausalLM& model, const Tokens& prompt, const Tokens& co
   Tokens ids = prompt;
   ids.insert(ids.end(), continuation.begin(), continuation.end());
   const torch::NoGradGuard no_grad;
-  const auto hidden =
-      model.hidden({model.embed(torch::tensor(ids)), {0, static_cast<int64_t>(ids.size())}});
+  const auto hidden = model.hidden(
+      {model.embed(torch::tensor(ids).to(model.device())), {0, static_cast<int64_t>(ids.size())}});
   const auto scores = torch::log_softmax(model.logits(hidden), 1);
   std::vector<float> found;
   for (size_t i = prompt.size(); i < ids.size(); ++i) {

@@ -31,6 +31,7 @@ class LoraReference : public testing::TestWithParam<std::string> {
   std::shared_ptr<CausalLM> base(bool trainable = false) const {
     LoadOptions options;
     options.trainable = trainable;
+    options.device = test_device();
     const std::string name(trim(read_file(folder() / "base.txt")));
     return load_causal_lm(fixtures() / "lm_decoders" / name, options);
   }

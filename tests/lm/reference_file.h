@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/safetensors.h"
+#include "device.h"
 
 namespace kindred::lm {
 
@@ -23,18 +24,19 @@ class ReferenceFile {
 
   bool has(const std::string& name) const { return file_->tensors().contains(name); }
 
+  /// On the device of the tests.
   torch::Tensor value(const std::string& name) const {
     const TensorView& view = file_->tensors().at(name);
     const auto type = view.dtype == DType::i64   ? torch::kInt64
                       : view.dtype == DType::i16 ? torch::kInt16
                                                  : torch::kFloat;
     return torch::from_blob(const_cast<char*>(view.bytes.data()), view.shape, torch::dtype(type))
-        .clone();
+        .to(test_device(), /*non_blocking=*/false, /*copy=*/true);
   }
 
   std::vector<int64_t> offsets() const {
     std::vector<int64_t> ends = {0};
-    const auto lengths = value("lengths");
+    const auto lengths = value("lengths").cpu();
     for (int64_t i = 0; i < lengths.numel(); ++i) {
       ends.push_back(ends.back() + lengths[i].item<int64_t>());
     }
@@ -49,7 +51,7 @@ class ReferenceFile {
     for (size_t s = 0; s + 1 < at.size(); ++s) {
       for (int64_t i = at[s]; i + 1 < at[s + 1]; ++i) rows.push_back(i);
     }
-    const auto index = torch::tensor(rows);
+    const auto index = torch::tensor(rows).to(ids.device());
     return {index, ids.index_select(0, index + 1)};
   }
 
@@ -60,7 +62,7 @@ class ReferenceFile {
 inline void expect_near(const torch::Tensor& got, const torch::Tensor& want,
                         const std::string& what) {
   ASSERT_EQ(got.sizes(), want.sizes()) << what;
-  EXPECT_LE((got - want).abs().max().item<double>(), kTolerance) << what;
+  EXPECT_LE((got - want.to(got.device())).abs().max().item<double>(), kTolerance) << what;
 }
 
 }  // namespace kindred::lm

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/strings.h"
+#include "device.h"
 #include "lm/causal_lm.h"
 #include "lm/commands.h"
 #include "lm/lower_case.h"
@@ -40,6 +41,7 @@ std::vector<Json> embed(const std::filesystem::path& folder, const std::vector<s
   CommandOptions options;
   options.model = folder;
   options.precision = precision;
+  options.device = test_device();
   std::vector<Json> answers;
   embed_texts(options, texts, [&](const Json& answer) { answers.push_back(answer); });
   return answers;

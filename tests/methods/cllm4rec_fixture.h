@@ -9,6 +9,7 @@
 
 #include "core/json.h"
 #include "data/dataset.h"
+#include "device.h"
 #include "methods/cllm4rec_objectives.h"
 #include "methods/cllm4rec_parts.h"
 #include "methods/cllm4rec_recommender.h"
@@ -83,6 +84,7 @@ struct Bench {
     context.seed = seed;
     context.backbone.path = backbone.string();
     context.backbone.precision = "fp32";
+    context.device = test_device();
     parts = make_parts(options, context);
     if (!options.content) return;
     corpus = std::make_shared<ContentCorpus>(data, options, *parts->forms);

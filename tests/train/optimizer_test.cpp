@@ -4,10 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "device.h"
 #include "model/threads.h"
 
 namespace kindred::train {
@@ -19,6 +21,17 @@ struct Case {
   double weight_decay = 0;
   double clip = 0;
 };
+
+// How updates are made: over memory, as a processor's are; by tensor operations, as on an
+// accelerator.
+class AgainstTorch : public testing::TestWithParam<std::tuple<Case, bool>> {};
+
+std::string name_of(const testing::TestParamInfo<std::tuple<Case, bool>>& info) {
+  const auto& [given, by_tensors] = info.param;
+  std::string name = std::string(given.name) + (by_tensors ? "_by_tensors" : "");
+  std::ranges::replace(name, '-', '_');
+  return name;
+}
 
 model::TrainOptions options_of(const Case& given) {
   model::TrainOptions options;
@@ -37,7 +50,7 @@ const model::NamedTensors& fixture() {
 
 torch::Tensor get(const std::string& name) {
   for (const auto& [known, tensor] : fixture())
-    if (known == name) return tensor.clone();
+    if (known == name) return tensor.to(test_device(), false, /*copy=*/true);
   throw Error(Exit::missing, name, "is not in the fixture");
 }
 
@@ -51,23 +64,23 @@ void give_gradient(model::Table& table, const torch::Tensor& rows, const torch::
   (table.lookup(rows) * gradient.index_select(0, rows)).sum().backward();
 }
 
-class AgainstTorch : public testing::TestWithParam<Case> {};
-
 TEST_P(AgainstTorch, FourStepsAreTheSame) {
+  const auto& [given, by_tensors] = GetParam();
   model::Table table("table", get("start/table"));
   torch::Tensor dense = get("start/dense").requires_grad_();
   model::Stage stage;
-  stage.train = options_of(GetParam());
+  stage.train = options_of(given);
   stage.train.adam = "dense";
   stage.parameters.push_back({{{"dense", dense}}, 1.0, std::nullopt});
   stage.tables = {&table};
-  Optimizer optimizer(stage);
-  const torch::Tensor touched = get("touched");
+  Optimizer optimizer(stage, by_tensors);
+  const torch::Tensor touched = get("touched").cpu();
   // Weight decay of SGD and Adagrad reaches the rows a step touches; torch's reaches all of them.
-  const bool whole = GetParam().weight_decay > 0 && GetParam().optimizer == std::string("sgd");
+  const bool whole = given.weight_decay > 0 && given.optimizer == std::string("sgd");
   for (int64_t step = 0; step < 4; ++step) {
     optimizer.clear();
-    const torch::Tensor rows = whole ? torch::arange(6) : touched[step].nonzero().flatten();
+    const torch::Tensor rows =
+        (whole ? torch::arange(6) : touched[step].nonzero().flatten()).to(test_device());
     give_gradient(table, rows, get("gradient/table")[step]);
     (dense * get("gradient/dense")[step]).sum().backward();
     const GradientNorm norm = optimizer.collect();
@@ -76,38 +89,36 @@ TEST_P(AgainstTorch, FourStepsAreTheSame) {
     EXPECT_NEAR(norm.norm, expected, 1e-5 * expected);
     EXPECT_EQ(norm.not_finite, "");
     optimizer.step(0.1);
-    const std::string where = std::string(GetParam().name) + " step " + std::to_string(step);
-    expect_close(table.weight(), get(std::string(GetParam().name) + "/table")[step],
-                 where + " table");
-    expect_close(dense.detach(), get(std::string(GetParam().name) + "/dense")[step],
-                 where + " dense");
+    const std::string where = std::string(given.name) + " step " + std::to_string(step);
+    expect_close(table.weight(), get(std::string(given.name) + "/table")[step], where + " table");
+    expect_close(dense.detach(), get(std::string(given.name) + "/dense")[step], where + " dense");
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Optimizers, AgainstTorch,
-                         testing::Values(Case{"adam", "adam"}, Case{"adam-l2", "adam", 0.3},
-                                         Case{"adamw", "adamw", 0.3}, Case{"sgd", "sgd"},
-                                         Case{"sgd-l2", "sgd", 0.3}, Case{"adagrad", "adagrad"},
-                                         Case{"adam-clipped", "adam", 0.0, 0.5}),
-                         [](const auto& info) {
-                           std::string name = info.param.name;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Optimizers, AgainstTorch,
+    testing::Combine(testing::Values(Case{"adam", "adam"}, Case{"adam-l2", "adam", 0.3},
+                                     Case{"adamw", "adamw", 0.3}, Case{"sgd", "sgd"},
+                                     Case{"sgd-l2", "sgd", 0.3}, Case{"adagrad", "adagrad"},
+                                     Case{"adam-clipped", "adam", 0.0, 0.5}),
+                     testing::Bool()),
+    name_of);
 
 /// A table trained for some steps on gradients that touch the given share of rows.
-torch::Tensor trained(const std::string& adam, bool every_row, bool through_all) {
-  model::Table table("table", 30, 7, 0.1, 3);
+torch::Tensor trained(const std::string& adam, bool every_row, bool through_all,
+                      bool by_tensors = false) {
+  model::Table table("table", model::Table("table", 30, 7, 0.1, 3).weight().to(test_device()));
   model::Stage stage;
   stage.train.adam = adam;
   stage.train.optimizer = "adamw";
   stage.train.weight_decay = 0.1;
   stage.tables = {&table};
-  Optimizer optimizer(stage);
+  Optimizer optimizer(stage, by_tensors);
   torch::manual_seed(2);
   for (int step = 0; step < 6; ++step) {
-    const torch::Tensor gradient = torch::randn({30, 7});
-    const torch::Tensor rows = every_row ? torch::arange(30) : torch::randperm(30).narrow(0, 0, 10);
+    const torch::Tensor gradient = torch::randn({30, 7}).to(test_device());
+    const torch::Tensor rows =
+        (every_row ? torch::arange(30) : torch::randperm(30).narrow(0, 0, 10)).to(test_device());
     optimizer.clear();
     if (through_all)
       (table.all() * gradient).sum().backward();
@@ -123,6 +134,15 @@ TEST(LazyAdam, EqualsDenseWhenEveryRowIsTouched) {
   expect_close(trained("lazy", true, false), trained("dense", true, false), "lookups");
   expect_close(trained("lazy", true, true), trained("dense", true, true), "whole table");
   expect_close(trained("lazy", true, true), trained("lazy", true, false), "whole and lookups");
+}
+
+TEST(LazyAdam, ByTensorsItIsTheSame) {
+  for (const bool every_row : {false, true}) {
+    for (const char* adam : {"lazy", "dense"}) {
+      expect_close(trained(adam, every_row, false, true), trained(adam, every_row, false), adam);
+    }
+  }
+  expect_close(trained("lazy", true, true, true), trained("lazy", true, true), "whole table");
 }
 
 TEST(LazyAdam, DiffersFromDenseOtherwise) {
