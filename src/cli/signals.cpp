@@ -74,13 +74,17 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error,
   const std::vector<std::string> known = known_words(where);
   const bool wants_command = !where.get_subcommands([](const CLI::App*) { return true; }).empty();
   std::string hint;
+  std::vector<std::string> strange;
   for (const std::string& argument : arguments) {
     const std::string word = argument.substr(0, argument.find('='));
-    const bool is_known = std::find(known.begin(), known.end(), word) != known.end();
-    if (!is_known && (word.rfind("--", 0) == 0 || wants_command)) hint = suggestion(word, known);
-    if (!hint.empty()) break;
+    if (std::find(known.begin(), known.end(), word) != known.end()) continue;
+    if (word.starts_with("--")) strange.push_back(word);
+    if (hint.empty() && (word.starts_with("--") || wants_command)) hint = suggestion(word, known);
   }
   std::string text = error.what();
+  // CLI11 names what stands after an unknown option too, last word first.
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) && !strange.empty())
+    text = cat("it does not take ", join(strange, ", "));
   if (dynamic_cast<const CLI::RequiredError*>(&error) && wants_command)
     for (const std::string& word : arguments)
       if (!word.starts_with("-") && word != where.get_name() &&
