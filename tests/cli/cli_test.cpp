@@ -90,7 +90,7 @@ TEST_F(Cli, TrainsRecommendsEvaluatesAndCompares) {
   EXPECT_EQ(wrong.code, 65);
   EXPECT_NE(wrong.err.find("did you mean"), std::string::npos) << wrong.err;
   const Finished mistyped = run("recommend runs/ease --users u001 --tops 3");
-  EXPECT_EQ(mistyped.code, 64);
+  EXPECT_EQ(mistyped.code, 2);
   EXPECT_NE(mistyped.err.find("does not take --users, --tops"), std::string::npos) << mistyped.err;
 
   const Finished again = run("--json evaluate runs/ease --dump lists.tsv --top 50");
