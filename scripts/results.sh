@@ -12,14 +12,14 @@ export KINDRED_DATA="${KINDRED_DATA:-../shared/data}"
 [ -d "$KINDRED_DATA/$dataset" ] || die "no $KINDRED_DATA/$dataset: set KINDRED_DATA to the folder that holds it"
 [ -x "$kindred" ] || bash scripts/setup.sh
 models="${KINDRED_MODELS:-models}"
-for model in small-english small-english-t5; do
-  [ -d "$models/$model" ] || say "no $models/$model yet (recipes/lm/$model.yaml makes it): rows of cllm4rec need it"
+for model in small-english small-english-llama small-english-t5; do
+  [ -d "$models/$model" ] || say "no $models/$model yet (the rows' recipes say how it is made): rows of cllm4rec need it"
 done
 
 declare -A seeds=([cllm4rec]=5 [pop]=5 [bias]=5 [item-knn]=5 [ease]=5 [slim]=5 [multi-vae]=5 [md-cvae]=5
-  [cllm4rec-scratch]=1 [cllm4rec-cf]=3 [cllm4rec-ftall]=1 [cllm4rec-fixord]=2 [cllm4rec-prerec]=3 [cllm4rec-t5]=3)
+  [cllm4rec-scratch]=1 [cllm4rec-cf]=3 [cllm4rec-ftall]=1 [cllm4rec-fixord]=2 [cllm4rec-prerec]=3 [cllm4rec-t5]=3 [cllm4rec-llama]=3)
 order=(pop bias item-knn ease slim multi-vae md-cvae cllm4rec cllm4rec-cf cllm4rec-fixord cllm4rec-prerec
-  cllm4rec-ftall cllm4rec-scratch cllm4rec-t5)
+  cllm4rec-ftall cllm4rec-scratch cllm4rec-llama cllm4rec-t5)
 
 for row in "${@:-${order[@]}}"; do
   recipe="recipes/$dataset/$row.yaml"

@@ -100,6 +100,20 @@ struct Bench {
   void clear() {
     for (model::Table* table : tables()) table->clear();
   }
+
+  /// Saves what was made from the parts and says how it is read back.
+  model::SavedModel save(const Cllm4RecRecommender& recommender, const fs::path& folder) const {
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+    model::SavedModel saved;
+    saved.folder = folder;
+    saved.json = recommender.save(folder);
+    saved.users = std::make_shared<data::IdMap>(data->users);
+    saved.items = std::make_shared<data::IdMap>(data->items);
+    saved.device = test_device();
+    saved.precision = "fp32";
+    return saved;
+  }
 };
 
 /// A table's gradient as [n, D]; undefined where backward left none.

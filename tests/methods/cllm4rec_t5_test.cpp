@@ -212,16 +212,8 @@ TEST_F(Cllm4RecT5, ListsAreGeneratedItemByItem) {
 
 TEST_F(Cllm4RecT5, SavedAndLoadedItRecommendsTheSame) {
   const fs::path saved_in = fs::path(::testing::TempDir()) / "cllm4rec_t5_saved";
-  fs::remove_all(saved_in);
-  fs::create_directories(saved_in);
   Cllm4RecRecommender recommender(bench.parts);
-  model::SavedModel saved;
-  saved.folder = saved_in;
-  saved.json = recommender.save(saved_in);
-  saved.users = std::make_shared<data::IdMap>(bench.data->users);
-  saved.items = std::make_shared<data::IdMap>(bench.data->items);
-  saved.precision = "fp32";
-  Cllm4RecRecommender loaded(load_parts(saved));
+  Cllm4RecRecommender loaded(load_parts(bench.save(recommender, saved_in)));
   const std::vector<model::Query> queries{query(0, {}), query({}, {2, 4, 5})};
   EXPECT_LE(
       (all_scores(loaded, queries) - all_scores(recommender, queries)).abs().max().item<double>(),

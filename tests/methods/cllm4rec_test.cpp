@@ -366,13 +366,7 @@ TEST_F(Cllm4RecServing, AnAdapterOnTheBackboneIsServedToo) {
   backbone.merge();
   const torch::Tensor with = all_scores(recommender, queries);
   EXPECT_GT((with - without).abs().max().item<double>(), 1e-3);
-  model::SavedModel saved;
-  saved.folder = folder / "model";
-  fs::create_directories(saved.folder);
-  saved.json = recommender.save(saved.folder);
-  saved.users = std::make_shared<data::IdMap>(bench.data->users);
-  saved.items = std::make_shared<data::IdMap>(bench.data->items);
-  saved.precision = "fp32";
+  const model::SavedModel saved = bench.save(recommender, folder / "model");
   Cllm4RecRecommender loaded(load_parts(saved));
   EXPECT_LE((all_scores(loaded, queries) - with).abs().max().item<double>(), 1e-6);
   // By a recipe's `backbone.adapter` the weights become the same.
@@ -391,15 +385,8 @@ TEST_F(Cllm4RecServing, AnAdapterOnTheBackboneIsServedToo) {
 
 TEST_F(Cllm4RecServing, SavedAndLoadedItRecommendsTheSame) {
   const fs::path folder = fs::path(::testing::TempDir()) / "cllm4rec_saved";
-  fs::remove_all(folder);
-  fs::create_directories(folder);
   Cllm4RecRecommender recommender(bench.parts);
-  model::SavedModel saved;
-  saved.folder = folder;
-  saved.json = recommender.save(folder);
-  saved.users = std::make_shared<data::IdMap>(bench.data->users);
-  saved.items = std::make_shared<data::IdMap>(bench.data->items);
-  saved.precision = "fp32";
+  model::SavedModel saved = bench.save(recommender, folder);
   Cllm4RecRecommender loaded(load_parts(saved));
   const std::vector<model::Query> queries{known(0), known(3), stranger({2, 4, 5})};
   EXPECT_LE(

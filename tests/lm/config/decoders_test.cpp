@@ -7,21 +7,15 @@
 
 #include "core/error.h"
 #include "lm/config/llama_config.h"
+#include "problems.h"
 
 namespace kindred::lm {
 namespace {
 
 using testing::HasSubstr;
 
-std::vector<std::string> problems(const std::string& kind, Json json) {
-  json["model_type"] = kind;
-  try {
-    plan_decoder(json, "config.json");
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), Exit::config);
-    return error.lines();
-  }
-  return {};
+std::vector<std::string> problems(const std::string& kind, const Json& json) {
+  return problems_of(plan_decoder, kind, json);
 }
 
 TEST(Decoders, WhatIsNotSaidIsWhatTransformersTakes) {

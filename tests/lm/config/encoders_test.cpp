@@ -6,21 +6,15 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "problems.h"
 
 namespace kindred::lm {
 namespace {
 
 using testing::HasSubstr;
 
-std::vector<std::string> problems(const std::string& kind, Json json) {
-  json["model_type"] = kind;
-  try {
-    plan_encoder(json, "config.json");
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), Exit::config);
-    return error.lines();
-  }
-  return {};
+std::vector<std::string> problems(const std::string& kind, const Json& json) {
+  return problems_of(plan_encoder, kind, json);
 }
 
 TEST(Encoders, WhatIsNotSaidIsWhatTransformersTakes) {
