@@ -18,7 +18,7 @@ torch::Device find_device(const std::string& name) {
   if (!torch::cuda::is_available())
     throw Error(Exit::config, "device",
                 cat("got '", name, "', but this machine has no GPU that LibTorch can use"));
-  const auto there = static_cast<int>(torch::cuda::device_count());
+  const auto there = static_cast<int>(static_cast<uint8_t>(torch::cuda::device_count()));
   const int wanted = counts ? std::stoi(number) : 0;
   if (wanted >= there)
     throw Error(Exit::config, "device",

@@ -145,7 +145,7 @@ void Optimizer::step(double learning_rate) {
                                                : &Optimizer::update_whole_by_tensors
                         : rows          ? &Optimizer::update_rows
                                         : &Optimizer::update_whole;
-    (this->*update)(slot, learning_rate * slot.scale, static_cast<float>(scale));
+    (this->*update)(slot, *slot.gradient, learning_rate * slot.scale, static_cast<float>(scale));
     slot.gradient.reset();
   }
 }
@@ -183,7 +183,8 @@ void Optimizer::apply(const AdamStep& step, const PlainStep& plain, const Row& r
     adam(step, row, own_steps...);
 }
 
-void Optimizer::update_whole(Slot& slot, double learning_rate, float gradient_scale) {
+void Optimizer::update_whole(Slot& slot, const Gradient& gradient, double learning_rate,
+                             float gradient_scale) {
   torch::Tensor& weight = slot.weight();
   AdamStep step{};
   if (slot.steps.defined()) {
@@ -195,19 +196,19 @@ void Optimizer::update_whole(Slot& slot, double learning_rate, float gradient_sc
   float* p = weight.mutable_data_ptr<float>();
   float* m = slot.first.defined() ? slot.first.data_ptr<float>() : nullptr;
   float* v = slot.second.defined() ? slot.second.data_ptr<float>() : nullptr;
-  const float* g = slot.gradient->values.const_data_ptr<float>();
-  const auto stretch = [&](int64_t at, const float* gradient, int64_t size) {
-    apply(step, plain, AdamRow{p + at, m ? m + at : nullptr, v ? v + at : nullptr, gradient, size});
+  const float* g = gradient.values.const_data_ptr<float>();
+  const auto stretch = [&](int64_t at, const float* values, int64_t size) {
+    apply(step, plain, AdamRow{p + at, m ? m + at : nullptr, v ? v + at : nullptr, values, size});
   };
-  if (!slot.gradient->rows.defined()) {
+  if (!gradient.rows.defined()) {
     at::parallel_for(0, weight.numel(), grain,
                      [&](int64_t from, int64_t to) { stretch(from, g + from, to - from); });
     return;
   }
   // The table's other rows have a zero gradient, which still moves them.
   const int64_t width = weight.size(1);
-  const int64_t* rows = slot.gradient->rows.const_data_ptr<int64_t>();
-  const int64_t* rows_end = rows + slot.gradient->rows.numel();
+  const int64_t* rows = gradient.rows.const_data_ptr<int64_t>();
+  const int64_t* rows_end = rows + gradient.rows.numel();
   at::parallel_for(0, weight.size(0), std::max<int64_t>(1, grain / width),
                    [&](int64_t from, int64_t to) {
                      const int64_t* next = std::lower_bound(rows, rows_end, from);
@@ -219,17 +220,18 @@ void Optimizer::update_whole(Slot& slot, double learning_rate, float gradient_sc
                    });
 }
 
-void Optimizer::update_rows(Slot& slot, double learning_rate, float gradient_scale) {
+void Optimizer::update_rows(Slot& slot, const Gradient& gradient, double learning_rate,
+                            float gradient_scale) {
   torch::Tensor& weight = slot.weight();
   const int64_t width = weight.size(1);
-  const bool all = !slot.gradient->rows.defined();
-  const int64_t* rows = all ? nullptr : slot.gradient->rows.const_data_ptr<int64_t>();
-  const int64_t count = all ? weight.size(0) : slot.gradient->rows.numel();
+  const bool all = !gradient.rows.defined();
+  const int64_t* rows = all ? nullptr : gradient.rows.const_data_ptr<int64_t>();
+  const int64_t count = all ? weight.size(0) : gradient.rows.numel();
   float* p = weight.mutable_data_ptr<float>();
   float* m = slot.first.defined() ? slot.first.data_ptr<float>() : nullptr;
   float* v = slot.second.defined() ? slot.second.data_ptr<float>() : nullptr;
   int32_t* steps = slot.steps.defined() ? slot.steps.data_ptr<int32_t>() : nullptr;
-  const float* g = slot.gradient->values.const_data_ptr<float>();
+  const float* g = gradient.values.const_data_ptr<float>();
   const PlainStep plain = plain_step(slot, learning_rate, gradient_scale);
   at::parallel_for(0, count, std::max<int64_t>(1, grain / width), [&](int64_t from, int64_t to) {
     AdamStep step{};
@@ -248,28 +250,29 @@ void Optimizer::update_rows(Slot& slot, double learning_rate, float gradient_sca
   });
 }
 
-void Optimizer::update_whole_by_tensors(Slot& slot, double learning_rate, float gradient_scale) {
+void Optimizer::update_whole_by_tensors(Slot& slot, const Gradient& gradient, double learning_rate,
+                                        float gradient_scale) {
   AdamStep step{};
   if (slot.steps.defined()) {
     int64_t& t = *slot.steps.data_ptr<int64_t>();
     step = adam_step(slot, learning_rate, ++t);
   }
   step.gradient_scale = gradient_scale;
-  torch::Tensor gradient = slot.gradient->values;
-  if (slot.gradient->rows.defined()) {
-    gradient = torch::zeros_like(slot.weight()).index_copy_(0, slot.gradient->rows, gradient);
-  }
+  torch::Tensor values = gradient.values;
+  if (gradient.rows.defined())
+    values = torch::zeros_like(slot.weight()).index_copy_(0, gradient.rows, values);
   apply(step, plain_step(slot, learning_rate, gradient_scale),
-        TensorRow{slot.weight(), slot.first, slot.second, gradient});
+        TensorRow{slot.weight(), slot.first, slot.second, values});
 }
 
-void Optimizer::update_rows_by_tensors(Slot& slot, double learning_rate, float gradient_scale) {
-  const torch::Tensor& rows = slot.gradient->rows;
+void Optimizer::update_rows_by_tensors(Slot& slot, const Gradient& gradient, double learning_rate,
+                                       float gradient_scale) {
+  const torch::Tensor& rows = gradient.rows;
   const auto touched = [&](const torch::Tensor& whole) {
     return whole.defined() && rows.defined() ? whole.index_select(0, rows) : whole;
   };
   const TensorRow row{touched(slot.weight()), touched(slot.first), touched(slot.second),
-                      slot.gradient->values};
+                      gradient.values};
   const PlainStep plain = plain_step(slot, learning_rate, gradient_scale);
   torch::Tensor steps = touched(slot.steps);
   if (steps.defined()) {

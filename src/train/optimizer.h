@@ -53,6 +53,7 @@ class Optimizer {
   void restore(const model::NamedTensors& tensors, const std::string& where);
 
  private:
+  using Gradient = model::Table::Gradient;
   enum class Kind { adam, adamw, sgd, adagrad };
   struct Slot {  // a dense parameter or a table, with its state
     std::string name;
@@ -63,15 +64,19 @@ class Optimizer {
     torch::Tensor steps;          // int64 [1], or int32 [n] of a lazy table
     bool lazy = false;
     bool by_tensors = false;
-    std::optional<model::Table::Gradient> gradient;  // of this step; `rows` undefined: of the whole
+    std::optional<Gradient> gradient;  // of this step; `rows` undefined: of the whole
 
     torch::Tensor& weight() { return table ? table->mutable_weight() : parameter; }
   };
   void add(Slot slot);
-  void update_whole(Slot& slot, double learning_rate, float gradient_scale);
-  void update_rows(Slot& slot, double learning_rate, float gradient_scale);
-  void update_whole_by_tensors(Slot& slot, double learning_rate, float gradient_scale);
-  void update_rows_by_tensors(Slot& slot, double learning_rate, float gradient_scale);
+  void update_whole(Slot& slot, const Gradient& gradient, double learning_rate,
+                    float gradient_scale);
+  void update_rows(Slot& slot, const Gradient& gradient, double learning_rate,
+                   float gradient_scale);
+  void update_whole_by_tensors(Slot& slot, const Gradient& gradient, double learning_rate,
+                               float gradient_scale);
+  void update_rows_by_tensors(Slot& slot, const Gradient& gradient, double learning_rate,
+                              float gradient_scale);
   /// Asks memory for a row and its state.
   static void prefetch_row(Slot& slot, int64_t row);
   AdamStep adam_step(const Slot& slot, double learning_rate, int64_t t) const;
