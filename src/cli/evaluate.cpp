@@ -113,10 +113,10 @@ void add_compare(CLI::App& app, Program& program) {
   auto typed = std::make_shared<Typed>();
   CLI::App* command =
       add_command(app, "compare", "one table over runs, seeds grouped, with paired tests",
-                  "kindred compare runs/sample/*/* --relative-to runs/sample/cllm4rec/…");
+                  "kindred compare runs/sample/*/* --relative-to cllm4rec");
   command->add_option("runs", typed->request.runs, "finished run folders")->required();
   command->add_option("--relative-to", typed->request.relative_to,
-                      "the run that others are tested against");
+                      "run or row that the others are tested against");
   command->add_option("--metrics", typed->metrics, "metric names, separated by commas");
   command->add_option("--markdown", typed->markdown, "write the tables here as Markdown");
   command->add_option("--html", typed->html, "write the tables here as a page");

@@ -229,6 +229,12 @@ void tell_apart(std::vector<Finished>& all) {
   for (Finished& one : all) one.outcome.label = name_of[{one.outcome.label, one.identity}];
 }
 
+/// Whether `asked` is this run's folder, or the name of its row.
+bool is_reference(const eval::RunOutcome& run, const fs::path& asked) {
+  if (asked.empty()) return false;
+  return (fs::exists(asked) && fs::equivalent(run.path, asked)) || run.label == asked.string();
+}
+
 }  // namespace
 
 eval::ComparisonReport compare(const CompareRequest& request) {
@@ -238,15 +244,18 @@ eval::ComparisonReport compare(const CompareRequest& request) {
   tell_apart(all);
   eval::CompareSettings settings;
   std::vector<eval::RunOutcome> outcomes;
+  std::vector<std::string> labels;
   for (Finished& one : all) {
-    if (!request.relative_to.empty() && fs::exists(request.relative_to) &&
-        fs::equivalent(one.outcome.path, request.relative_to))
-      settings.reference = one.outcome.label;
+    if (is_reference(one.outcome, request.relative_to)) settings.reference = one.outcome.label;
+    if (std::ranges::find(labels, one.outcome.label) == labels.end())
+      labels.push_back(one.outcome.label);
     outcomes.push_back(std::move(one.outcome));
   }
   if (!request.relative_to.empty() && settings.reference.empty())
-    throw Error(Exit::usage, "--relative-to",
-                request.relative_to.string() + " is not among the runs");
+    throw Error(
+        Exit::usage, "--relative-to",
+        cat("got ", quote(request.relative_to.string()),
+            ", expected the folder of one of the runs or the name of a row: ", join(labels, ", ")));
   std::vector<std::string> names = request.metrics;
   if (names.empty())
     for (const eval::NamedValue& value : outcomes.front().values) names.push_back(value.name);

@@ -44,7 +44,7 @@ std::string evaluation_text(const Json& evaluation, const std::string& title);
 /// What to compare and against what.
 struct CompareRequest {
   std::vector<fs::path> runs;
-  fs::path relative_to;              ///< a run whose row is the reference; empty: no tests
+  fs::path relative_to;  ///< a run, or its row's name, as the reference; empty: no tests
   std::vector<std::string> metrics;  ///< empty: all that the first run has
 };
 

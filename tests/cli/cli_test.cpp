@@ -104,6 +104,10 @@ TEST_F(Cli, TrainsRecommendsEvaluatesAndCompares) {
   const Finished compared = run("compare runs/ease runs/pop --relative-to runs/ease");
   EXPECT_EQ(compared.code, 0) << compared.err;
   EXPECT_NE(compared.out.find("pop"), std::string::npos) << compared.out;
+  EXPECT_EQ(run("compare runs/ease runs/pop --relative-to ease").out, compared.out);
+  const Finished stray = run("compare runs/ease runs/pop --relative-to slim");
+  EXPECT_EQ(stray.code, 2);
+  EXPECT_NE(stray.err.find("the name of a row: ease, pop"), std::string::npos) << stray.err;
 
   const std::string other = recipe("other.yaml", "method: pop\n");
   ASSERT_EQ(run("train " + other + " --run runs/other --set data.split.seed=2").code, 0);
