@@ -229,10 +229,20 @@ void tell_apart(std::vector<Finished>& all) {
   for (Finished& one : all) one.outcome.label = name_of[{one.outcome.label, one.identity}];
 }
 
-/// Whether `asked` is this run's folder, or the name of its row.
-bool is_reference(const eval::RunOutcome& run, const fs::path& asked) {
-  if (asked.empty()) return false;
-  return (fs::exists(asked) && fs::equivalent(run.path, asked)) || run.label == asked.string();
+/// The row that `asked` stands for: that of the run in this folder, else the one of this name.
+std::string reference_row(const std::vector<Finished>& all, const fs::path& asked) {
+  if (asked.empty()) return "";
+  std::vector<std::string> labels;
+  for (const Finished& one : all) {
+    if (fs::exists(asked) && fs::equivalent(one.outcome.path, asked)) return one.outcome.label;
+    if (std::ranges::find(labels, one.outcome.label) == labels.end())
+      labels.push_back(one.outcome.label);
+  }
+  if (std::ranges::find(labels, asked.string()) != labels.end()) return asked.string();
+  throw Error(
+      Exit::usage, "--relative-to",
+      cat("got ", quote(asked.string()),
+          ", expected the folder of one of the runs or the name of a row: ", join(labels, ", ")));
 }
 
 }  // namespace
@@ -243,19 +253,9 @@ eval::ComparisonReport compare(const CompareRequest& request) {
   if (all.empty()) throw Error(Exit::usage, "kindred compare", "got no run, expected at least one");
   tell_apart(all);
   eval::CompareSettings settings;
+  settings.reference = reference_row(all, request.relative_to);
   std::vector<eval::RunOutcome> outcomes;
-  std::vector<std::string> labels;
-  for (Finished& one : all) {
-    if (is_reference(one.outcome, request.relative_to)) settings.reference = one.outcome.label;
-    if (std::ranges::find(labels, one.outcome.label) == labels.end())
-      labels.push_back(one.outcome.label);
-    outcomes.push_back(std::move(one.outcome));
-  }
-  if (!request.relative_to.empty() && settings.reference.empty())
-    throw Error(
-        Exit::usage, "--relative-to",
-        cat("got ", quote(request.relative_to.string()),
-            ", expected the folder of one of the runs or the name of a row: ", join(labels, ", ")));
+  for (Finished& one : all) outcomes.push_back(std::move(one.outcome));
   std::vector<std::string> names = request.metrics;
   if (names.empty())
     for (const eval::NamedValue& value : outcomes.front().values) names.push_back(value.name);

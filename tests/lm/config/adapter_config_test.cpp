@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "problems.h"
 
 namespace kindred::lm {
 namespace {
@@ -24,13 +25,7 @@ AdapterTargets targets(const Json& more = Json::object()) {
 }
 
 std::vector<std::string> problems(const Json& more) {
-  try {
-    parse_adapter_config(config(more), "adapter_config.json");
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), Exit::config);
-    return error.lines();
-  }
-  return {};
+  return problems_of([&] { parse_adapter_config(config(more), "adapter_config.json"); });
 }
 
 const std::string kQuery = "model.layers.1.self_attn.q_proj";

@@ -13,8 +13,9 @@ namespace {
 
 using testing::HasSubstr;
 
-std::vector<std::string> problems(const std::string& kind, const Json& json) {
-  return problems_of(plan_encoder, kind, json);
+std::vector<std::string> problems(const std::string& kind, Json json) {
+  json["model_type"] = kind;
+  return problems_of([&] { plan_encoder(json, "config.json"); });
 }
 
 TEST(Encoders, WhatIsNotSaidIsWhatTransformersTakes) {

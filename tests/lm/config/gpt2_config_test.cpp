@@ -3,19 +3,14 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "problems.h"
 
 namespace kindred::lm {
 namespace {
 
 // The lines of the error that a configuration is refused with; empty when it is read.
 std::vector<std::string> problems(const Json& json) {
-  try {
-    parse_gpt2_config(json, "config.json");
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), Exit::config);
-    return error.lines();
-  }
-  return {};
+  return problems_of([&] { parse_gpt2_config(json, "config.json"); });
 }
 
 TEST(Gpt2Config, AbsentFieldsAreGpt2Small) {

@@ -7,17 +7,14 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/json.h"
 
 namespace kindred::lm {
 
-/// The lines of the error with which `plan` refuses `json` as a model of this kind; none where it
-/// takes it.
-template <class Plan>
-std::vector<std::string> problems_of(Plan plan, const std::string& kind, Json json) {
-  json["model_type"] = kind;
+/// The lines of the error with which `read` refuses a configuration; none where it takes it.
+template <class Read>
+std::vector<std::string> problems_of(Read read) {
   try {
-    plan(json, "config.json");
+    read();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Exit::config);
     return error.lines();

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "problems.h"
 
 namespace kindred::lm {
 namespace {
@@ -18,13 +19,7 @@ T5Config parsed(Json json) {
 }
 
 std::vector<std::string> problems(const Json& json) {
-  try {
-    parsed(json);
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), Exit::config);
-    return error.lines();
-  }
-  return {};
+  return problems_of([&] { parsed(json); });
 }
 
 TEST(T5ConfigTest, PublishedSizesGiveTheirWeights) {
