@@ -26,16 +26,17 @@ struct Vectors : model::Recommender {
   std::string name() const override { return "vectors"; }
   model::Capabilities capabilities() const override {
     model::Capabilities can;
-    can.represents = true;
+    can.represents = can.factorises = true;
     return can;
   }
   int64_t item_count() const override { return items.size(0); }
-  torch::Tensor user_vectors(std::span<const model::Query> queries) override {
+  torch::Tensor user_vectors(std::span<const model::Query> queries,
+                             const torch::Tensor& = {}) override {
     torch::Tensor rows = torch::empty({static_cast<int64_t>(queries.size())}, torch::kLong);
     for (size_t q = 0; q < queries.size(); ++q) rows.data_ptr<int64_t>()[q] = *queries[q].user;
     return users.index_select(0, rows);
   }
-  torch::Tensor item_vectors() override { return items; }
+  torch::Tensor item_vectors(const torch::Tensor& = {}) override { return items; }
   Json save(const std::filesystem::path&) const override { return {}; }
 };
 

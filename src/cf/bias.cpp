@@ -72,13 +72,13 @@ Bias::Bias(const BiasOptions& options, const data::Dataset& dataset)
     : options_(options),
       items_(torch::zeros({dataset.item_count()})),
       users_(torch::zeros({dataset.user_count()})),
-      counts_(torch::zeros({dataset.item_count()})) {}
+      counts_(torch::zeros({dataset.item_count()})),
+      target_(resolved_target(options.target, dataset.part(data::Part::train))) {}
 
 void Bias::solve(const data::Dataset& dataset, const std::stop_token&) {
   const data::InteractionTable& train = dataset.part(data::Part::train);
-  const std::string target = resolved_target(options_.target, train);
-  const Observations seen = observed(train, target);
-  const bool whole = target == "interaction";
+  const Observations seen = observed(train, target_);
+  const bool whole = target_ == "interaction";
   const auto users = static_cast<size_t>(dataset.user_count());
   const auto items = static_cast<size_t>(dataset.item_count());
 
@@ -102,34 +102,63 @@ void Bias::solve(const data::Dataset& dataset, const std::stop_token&) {
 }
 
 model::Capabilities Bias::capabilities() const {
-  return {.scores = true, .scores_all = true, .represents = true};
+  return {
+      .scores = true, .scores_all = true, .represents = true, .probabilities = target_ == "label"};
 }
 
-torch::Tensor Bias::user_vectors(std::span<const model::Query> queries) {
-  torch::Tensor vectors = torch::ones({static_cast<int64_t>(queries.size()), 2});
+torch::Tensor Bias::user_vectors(std::span<const model::Query> queries, const torch::Tensor&) {
+  torch::Tensor vectors = torch::zeros({static_cast<int64_t>(queries.size()), 1});
   auto values = vectors.accessor<float, 2>();
   const auto residuals = users_.accessor<float, 1>();
   for (size_t b = 0; b < queries.size(); ++b) {
     const auto& user = queries[b].user;
     check(!user || (*user >= 0 && *user < users_.size(0)), "a query's user is known to the model");
-    values[b][0] = user ? residuals[*user] : 0.0f;
+    if (user) values[b][0] = residuals[*user];
   }
   return vectors;
 }
 
-torch::Tensor Bias::item_vectors() {
-  return torch::stack({torch::ones_like(items_), items_}, 1);
+torch::Tensor Bias::item_vectors(const torch::Tensor& ids) {
+  return (ids.defined() ? items_.index_select(0, ids) : items_).unsqueeze(1);
+}
+
+void Bias::score_all(std::span<const model::Query> queries, torch::Tensor& out) {
+  out.copy_(user_vectors(queries) + items_);
+}
+
+torch::Tensor Bias::probabilities(const torch::Tensor& scores) const {
+  if (!capabilities().probabilities) lacks("probabilities");
+  return scores.clamp(0, 1);
 }
 
 bool Bias::is_cold(model::Index item) const {
   return counts_.const_data_ptr<float>()[item] == 0.0f;
 }
 
+model::NamedTensors Bias::state() const {
+  return {{"items.bias", items_}, {"items.interactions", counts_}, {"users.residual", users_}};
+}
+
+void Bias::put(const model::NamedTensors& state, const std::string& where) {
+  const torch::Tensor users = model::find_tensor(state, "users.residual", users_.sizes(), where);
+  const torch::Tensor items = model::find_tensor(state, "items.bias", items_.sizes(), where);
+  counts_ = model::find_tensor(state, "items.interactions", counts_.sizes(), where);
+  users_ = users;
+  items_ = items;
+}
+
 Json Bias::save(const std::filesystem::path& folder) const {
-  model::save_tensors(
-      folder / "model.safetensors",
-      {{"items.bias", items_}, {"items.interactions", counts_}, {"users.residual", users_}});
-  return {{"name", name()}};
+  model::save_tensors(folder / "model.safetensors", state());
+  return {{"name", name()}, {"target", target_}};
+}
+
+Bias::Bias(const model::SavedModel& saved)
+    : items_(torch::zeros({saved.items->size()})),
+      users_(torch::zeros({saved.users->size()})),
+      counts_(torch::zeros({saved.items->size()})),
+      target_(saved.json.value("target", "")) {
+  const std::string where = (saved.folder / "model.safetensors").string();
+  put(model::load_tensors(where), where);
 }
 
 namespace {
@@ -139,22 +168,19 @@ std::unique_ptr<model::Method> create(const model::MethodContext& context) {
 }
 
 std::shared_ptr<model::Recommender> load(const model::SavedModel& saved) {
-  const std::string where = (saved.folder / "model.safetensors").string();
-  const auto tensors = model::load_tensors(where);
-  const auto vector = [&](const char* tensor, int64_t length) {
-    const std::array<int64_t, 1> shape{length};
-    return model::find_tensor(tensors, tensor, shape, where);
-  };
-  const int64_t items = saved.items->size();
-  return std::make_shared<Bias>(vector("items.bias", items),
-                                vector("users.residual", saved.users->size()),
-                                vector("items.interactions", items));
+  return std::make_shared<Bias>(saved);
 }
 
 }  // namespace
 
 model::CatalogEntry bias_entry() {
-  return {"bias", "shrunken item mean plus the user's mean residual (Koren 2010)", create, load,
+  return {"bias",
+          "shrunken item mean plus the user's mean residual (Koren 2010)",
+          [](const model::MethodContext& context) {
+            return closed_form_settings<BiasOptions>(context, "bias");
+          },
+          create,
+          load,
           [] { return describe_options<BiasOptions>(); }};
 }
 

@@ -37,18 +37,26 @@ struct BiasOptions {
 /// Somebody never seen in training has r_u = 0: a history says what was liked, not by how much.
 class Bias final : public model::Recommender {
  public:
-  Bias(const BiasOptions& options, const data::Dataset& dataset);
-  Bias(torch::Tensor items, torch::Tensor users, torch::Tensor counts)
-      : items_(std::move(items)), users_(std::move(users)), counts_(std::move(counts)) {}
-
   /// Throws `config` where the data lacks the target asked for.
+  Bias(const BiasOptions& options, const data::Dataset& dataset);
+  /// Reads what save wrote. Throws `missing` or `bad_data`.
+  explicit Bias(const model::SavedModel& saved);
+
   void solve(const data::Dataset& dataset, const std::stop_token& stop);
+  model::NamedTensors state() const;
+  void put(const model::NamedTensors& state, const std::string& where);
 
   std::string name() const override { return "bias"; }
   model::Capabilities capabilities() const override;
   int64_t item_count() const override { return items_.size(0); }
-  torch::Tensor user_vectors(std::span<const model::Query> queries) override;  ///< [r_u, 1], [B, 2]
-  torch::Tensor item_vectors() override;                                       ///< [1, b_i], [N, 2]
+  void score_all(std::span<const model::Query> queries, torch::Tensor& out) override;
+  torch::Tensor user_vectors(std::span<const model::Query> queries,
+                             const torch::Tensor& items = {}) override;  ///< r_u [B, 1]
+  torch::Tensor item_vectors(const torch::Tensor& ids = {}) override;    ///< b_i [n, 1]
+  int64_t user_vector_size() const override { return 1; }
+  int64_t item_vector_size() const override { return 1; }
+  /// Where 0/1 labels were averaged, a score is a chance but for what lies outside [0, 1].
+  torch::Tensor probabilities(const torch::Tensor& scores) const override;
   bool is_cold(model::Index item) const override;
   Json save(const std::filesystem::path& folder) const override;
 
@@ -57,6 +65,7 @@ class Bias final : public model::Recommender {
   torch::Tensor items_;   ///< b_i [N]
   torch::Tensor users_;   ///< r_u [U]
   torch::Tensor counts_;  ///< n_i [N]
+  std::string target_;    ///< what was averaged; empty: not known (saved before this was kept)
 };
 
 /// Its line of the catalog.

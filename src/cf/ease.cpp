@@ -92,7 +92,7 @@ void Ease::score_all(std::span<const model::Query> queries, torch::Tensor& out) 
 
 Json Ease::save(const std::filesystem::path& folder) const {
   model::NamedTensors tensors = csr_tensors("users", interactions());
-  tensors.emplace_back("weights", weights_);
+  for (auto& tensor : state()) tensors.push_back(std::move(tensor));
   model::save_tensors(folder / "model.safetensors", tensors);
   return {{"name", name()}};
 }
@@ -102,8 +102,12 @@ Ease::Ease(const model::SavedModel& saved) {
   const auto tensors = model::load_tensors(where);
   const Index items = saved.items->size();
   set_interactions(read_csr(tensors, "users", items, saved.users->size(), where), items);
-  const std::array<int64_t, 2> shape{items, items};
-  weights_ = model::find_tensor(tensors, "weights", shape, where);
+  put(tensors, where);
+}
+
+void Ease::put(const model::NamedTensors& state, const std::string& where) {
+  const std::array<int64_t, 2> shape{item_count(), item_count()};
+  weights_ = model::find_tensor(state, "weights", shape, where);
 }
 
 namespace {
@@ -119,7 +123,13 @@ std::shared_ptr<model::Recommender> load(const model::SavedModel& saved) {
 }  // namespace
 
 model::CatalogEntry ease_entry() {
-  return {"ease", "linear autoencoder in closed form (Steck 2019)", create, load,
+  return {"ease",
+          "linear autoencoder in closed form (Steck 2019)",
+          [](const model::MethodContext& context) {
+            return closed_form_settings<EaseOptions>(context, "ease");
+          },
+          create,
+          load,
           [] { return describe_options<EaseOptions>(); }};
 }
 

@@ -37,6 +37,8 @@ class Ease final : public HistoryRecommender {
 
   /// Throws `config` when the N x N matrices would not fit in memory.
   void solve(const data::Dataset& dataset, const std::stop_token& stop);
+  model::NamedTensors state() const { return {{"weights", weights_}}; }
+  void put(const model::NamedTensors& state, const std::string& where);
 
   std::string name() const override { return "ease"; }
   model::Capabilities capabilities() const override { return {.scores = true, .scores_all = true}; }

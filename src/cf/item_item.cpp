@@ -95,12 +95,28 @@ void ItemItemRecommender::score_all(std::span<const model::Query> queries, torch
   });
 }
 
-Json ItemItemRecommender::save(const std::filesystem::path& folder) const {
-  model::NamedTensors tensors = csr_tensors("users", interactions());
-  for (auto& tensor : csr_tensors("weights", weights_.targets)) tensors.push_back(tensor);
+model::NamedTensors ItemItemRecommender::state() const {
+  model::NamedTensors tensors = csr_tensors("weights", weights_.targets);
   // A view: it lives only until the file is written.
   auto* values = const_cast<float*>(weights_.values.data());
   tensors.emplace_back("weights.values", torch::from_blob(values, {weights_.targets.nnz()}));
+  return tensors;
+}
+
+void ItemItemRecommender::put(const model::NamedTensors& state, const std::string& where) {
+  const auto items = static_cast<Index>(item_count());
+  ItemWeights weights;
+  weights.targets = read_csr(state, "weights", items, items, where);
+  const std::array<int64_t, 1> shape{weights.targets.nnz()};
+  const auto values = model::find_tensor(state, "weights.values", shape, where);
+  const auto* first = values.data_ptr<float>();
+  weights.values.assign(first, first + values.numel());
+  weights_ = std::move(weights);
+}
+
+Json ItemItemRecommender::save(const std::filesystem::path& folder) const {
+  model::NamedTensors tensors = csr_tensors("users", interactions());
+  for (auto& tensor : state()) tensors.push_back(std::move(tensor));
   model::save_tensors(folder / "model.safetensors", tensors);
   return {{"name", name()}};
 }
@@ -110,11 +126,7 @@ void ItemItemRecommender::read(const model::SavedModel& saved) {
   const auto tensors = model::load_tensors(where);
   const Index items = saved.items->size();
   set_interactions(read_csr(tensors, "users", items, saved.users->size(), where), items);
-  weights_.targets = read_csr(tensors, "weights", items, items, where);
-  const std::array<int64_t, 1> shape{weights_.targets.nnz()};
-  const auto values = model::find_tensor(tensors, "weights.values", shape, where);
-  const auto* first = values.data_ptr<float>();
-  weights_.values.assign(first, first + values.numel());
+  put(tensors, where);
 }
 
 }  // namespace kindred::cf

@@ -60,6 +60,8 @@ class ItemItemRecommender : public HistoryRecommender {
   Json save(const std::filesystem::path& folder) const override;
 
   const ItemWeights& weights() const { return weights_; }
+  model::NamedTensors state() const;
+  void put(const model::NamedTensors& state, const std::string& where);
 
  protected:
   ItemItemRecommender() = default;

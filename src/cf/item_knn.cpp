@@ -94,7 +94,13 @@ std::shared_ptr<model::Recommender> load(const model::SavedModel& saved) {
 }  // namespace
 
 model::CatalogEntry item_knn_entry() {
-  return {"item-knn", "similar items by who took them (Deshpande and Karypis 2004)", create, load,
+  return {"item-knn",
+          "similar items by who took them (Deshpande and Karypis 2004)",
+          [](const model::MethodContext& context) {
+            return closed_form_settings<ItemKnnOptions>(context, "item-knn");
+          },
+          create,
+          load,
           [] { return describe_options<ItemKnnOptions>(); }};
 }
 

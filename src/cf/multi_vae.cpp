@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "cf/method_options.h"
-
 namespace kindred::cf {
 namespace {
 
@@ -16,13 +14,22 @@ model::TrainOptions default_training() {
   return train;
 }
 
+/// What a recipe says of it.
+struct MultiVaeSettings {
+  explicit MultiVaeSettings(const model::MethodContext& context)
+      : options(model::method_options<MultiVaeOptions>(context, "multi-vae")),
+        train(model::stage_options(context, "train", default_training())) {
+    model::check_stage_names(context, {"train"});
+  }
+  MultiVaeOptions options;
+  model::TrainOptions train;
+};
+
 /// The recommender and its one stage, `train`.
 class MultiVae final : public model::Method {
  public:
-  explicit MultiVae(const model::MethodContext& context)
-      : options_(method_options<MultiVaeOptions>(context, "multi-vae")),
-        train_(model::stage_options(context, "train", default_training())) {
-    model::check_stage_names(context, {"train"});
+  MultiVae(const MultiVaeSettings& settings, const model::MethodContext& context)
+      : options_(settings.options), train_(settings.train) {
     auto users = std::make_shared<const data::Csr>(positives(*context.data));
     vae_ = std::make_shared<UserVae>(
         UserVaeShape{context.data->item_count(), options_.hidden_sizes, options_.latent_size},
@@ -45,9 +52,6 @@ class MultiVae final : public model::Method {
     stages.push_back(std::move(stage));
     return stages;
   }
-
-  Json resolved_options() const override { return write_options(options_); }
-  Json resolved_stages() const override { return {{"train", write_options(train_)}}; }
 
  private:
   std::shared_ptr<UserVaeObjective> make_objective(std::shared_ptr<const data::Csr> users,
@@ -74,8 +78,13 @@ class MultiVae final : public model::Method {
   std::shared_ptr<UserVaeObjective> objective_;
 };
 
+model::Settings settings(const model::MethodContext& context) {
+  const MultiVaeSettings read(context);
+  return {write_options(read.options), {{"train", write_options(read.train)}}};
+}
+
 std::unique_ptr<model::Method> create(const model::MethodContext& context) {
-  return std::make_unique<MultiVae>(context);
+  return std::make_unique<MultiVae>(MultiVaeSettings(context), context);
 }
 
 std::shared_ptr<model::Recommender> load(const model::SavedModel& saved) {
@@ -93,7 +102,8 @@ double annealed(const MultiVaeOptions& options, int64_t step, int64_t total) {
 
 model::CatalogEntry multi_vae_entry() {
   return {"multi-vae", "variational autoencoder with multinomial likelihood (Liang et al. 2018)",
-          create, load, [] { return describe_options<MultiVaeOptions>(); }};
+          settings,    create,
+          load,        [] { return describe_options<MultiVaeOptions>(); }};
 }
 
 }  // namespace kindred::cf

@@ -16,23 +16,23 @@ void Pop::solve(const data::Dataset& dataset, const std::stop_token&) {
 }
 
 model::Capabilities Pop::capabilities() const {
-  return {.scores = true, .scores_all = true, .represents = true};
+  return {.scores = true, .scores_all = true};
 }
 
-torch::Tensor Pop::user_vectors(std::span<const model::Query> queries) {
-  return torch::ones({static_cast<int64_t>(queries.size()), 1});
-}
-
-torch::Tensor Pop::item_vectors() {
-  return counts_.unsqueeze(1);
+void Pop::score_all(std::span<const model::Query>, torch::Tensor& out) {
+  out.copy_(counts_);
 }
 
 bool Pop::is_cold(model::Index item) const {
   return counts_.const_data_ptr<float>()[item] == 0.0f;
 }
 
+void Pop::put(const model::NamedTensors& state, const std::string& where) {
+  counts_ = model::find_tensor(state, "items.interactions", counts_.sizes(), where);
+}
+
 Json Pop::save(const std::filesystem::path& folder) const {
-  model::save_tensors(folder / "model.safetensors", {{"items.interactions", counts_}});
+  model::save_tensors(folder / "model.safetensors", state());
   return {{"name", name()}};
 }
 
@@ -44,15 +44,21 @@ std::unique_ptr<model::Method> create(const model::MethodContext& context) {
 
 std::shared_ptr<model::Recommender> load(const model::SavedModel& saved) {
   const std::string where = (saved.folder / "model.safetensors").string();
-  const std::array<int64_t, 1> shape{saved.items->size()};
-  const auto tensors = model::load_tensors(where);
-  return std::make_shared<Pop>(model::find_tensor(tensors, "items.interactions", shape, where));
+  auto pop = std::make_shared<Pop>(torch::zeros({saved.items->size()}));
+  pop->put(model::load_tensors(where), where);
+  return pop;
 }
 
 }  // namespace
 
 model::CatalogEntry pop_entry() {
-  return {"pop", "the most interacted items, the same for everybody", create, load,
+  return {"pop",
+          "the most interacted items, the same for everybody",
+          [](const model::MethodContext& context) {
+            return closed_form_settings<PopOptions>(context, "pop");
+          },
+          create,
+          load,
           [] { return describe_options<PopOptions>(); }};
 }
 

@@ -22,12 +22,13 @@ class Pop final : public model::Recommender {
   explicit Pop(torch::Tensor counts) : counts_(std::move(counts)) {}
 
   void solve(const data::Dataset& dataset, const std::stop_token& stop);
+  model::NamedTensors state() const { return {{"items.interactions", counts_}}; }
+  void put(const model::NamedTensors& state, const std::string& where);
 
   std::string name() const override { return "pop"; }
   model::Capabilities capabilities() const override;
   int64_t item_count() const override { return counts_.size(0); }
-  torch::Tensor user_vectors(std::span<const model::Query> queries) override;  ///< ones [B, 1]
-  torch::Tensor item_vectors() override;                                       ///< n_i [N, 1]
+  void score_all(std::span<const model::Query> queries, torch::Tensor& out) override;
   bool is_cold(model::Index item) const override;
   Json save(const std::filesystem::path& folder) const override;
 

@@ -166,8 +166,14 @@ std::shared_ptr<model::Recommender> load(const model::SavedModel& saved) {
 }  // namespace
 
 model::CatalogEntry slim_entry() {
-  return {"slim", "sparse linear method, elastic net a column (Ning and Karypis 2011)", create,
-          load, [] { return describe_options<SlimOptions>(); }};
+  return {"slim",
+          "sparse linear method, elastic net a column (Ning and Karypis 2011)",
+          [](const model::MethodContext& context) {
+            return closed_form_settings<SlimOptions>(context, "slim");
+          },
+          create,
+          load,
+          [] { return describe_options<SlimOptions>(); }};
 }
 
 }  // namespace kindred::cf

@@ -233,27 +233,20 @@ UserVaeRecommender::UserVaeRecommender(std::string name, std::shared_ptr<UserVae
   serve(std::move(vae));
 }
 
-void UserVaeRecommender::serve(std::shared_ptr<UserVae> vae) {
-  torch::NoGradGuard no_grad;
-  vae_ = std::move(vae);
-  item_vectors_ = torch::cat({vae_->last(), vae_->last_bias().unsqueeze(1)}, 1);
-}
-
-torch::Tensor UserVaeRecommender::user_vectors(std::span<const model::Query> queries) {
-  torch::NoGradGuard no_grad;
+torch::Tensor UserVaeRecommender::user_vectors(std::span<const model::Query> queries,
+                                               const torch::Tensor&) {
   std::vector<std::vector<Index>> lists;
   for (const model::Query& query : queries) lists.push_back(items_of(query));
   ItemBags bags = item_bags(lists);
-  const auto device = item_vectors_.device();
+  const auto device = vae_->last().device();
   for (torch::Tensor* tensor : {&bags.items, &bags.offsets, &bags.rows})
     *tensor = tensor->to(device);
   const auto latent = vae_->encode(bags, bag_values(bags, normalize_));
-  const torch::Tensor hidden = vae_->decode(latent.mean);
-  return torch::cat({hidden, torch::ones({hidden.size(0), 1}, hidden.options())}, 1);
+  return vae_->decode(latent.mean);
 }
 
-torch::Tensor UserVaeRecommender::item_vectors() {
-  return item_vectors_;
+torch::Tensor UserVaeRecommender::item_vectors(const torch::Tensor& ids) {
+  return ids.defined() ? vae_->last().index_select(0, ids.to(vae_->last().device())) : vae_->last();
 }
 
 Json UserVaeRecommender::save(const std::filesystem::path& folder) const {

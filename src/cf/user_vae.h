@@ -160,8 +160,8 @@ class UserVaeObjective final : public model::Objective {
   Penalty penalty_;
 };
 
-/// Recommends by the decoder's logits of the posterior mean: user vectors are its last hidden layer
-/// and a 1, item vectors its last matrix and bias.
+/// Recommends by the decoder's logits of the posterior mean: user vectors are its last hidden
+/// layer, item vectors its last matrix, item biases its last bias.
 class UserVaeRecommender : public HistoryRecommender {
  public:
   /// `normalize`: encoder inputs get length 1.
@@ -172,20 +172,23 @@ class UserVaeRecommender : public HistoryRecommender {
 
   std::string name() const override { return name_; }
   model::Capabilities capabilities() const override {
-    return {.scores = true, .scores_all = true, .represents = true};
+    return {.scores = true, .scores_all = true, .represents = true, .factorises = true};
   }
-  torch::Tensor user_vectors(std::span<const model::Query> queries) override;  ///< [B, H + 1]
-  torch::Tensor item_vectors() override;                                       ///< [N, H + 1]
+  torch::Tensor user_vectors(std::span<const model::Query> queries,
+                             const torch::Tensor& items = {}) override;  ///< [B, H]
+  torch::Tensor item_vectors(const torch::Tensor& ids = {}) override;    ///< [n, H]
+  torch::Tensor item_biases() override { return vae_->last_bias(); }     ///< [N]
+  int64_t user_vector_size() const override { return vae_->last().size(1); }
+  int64_t item_vector_size() const override { return vae_->last().size(1); }
   Json save(const std::filesystem::path& folder) const override;
 
   /// Recommends with the weights of `vae` as they are now; call again when they changed.
-  void serve(std::shared_ptr<UserVae> vae);
+  void serve(std::shared_ptr<UserVae> vae) { vae_ = std::move(vae); }
 
  private:
   std::string name_;
   std::shared_ptr<UserVae> vae_;
   bool normalize_ = false;
-  torch::Tensor item_vectors_;
 };
 
 /// The weights of an encoder's input: 1, or 1 / sqrt(n) where rows get length 1.

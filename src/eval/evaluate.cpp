@@ -274,7 +274,7 @@ EvaluationOutcome evaluate(model::Recommender& recommender, const data::Dataset&
                            const EvaluationOptions& options, const EvaluationRequest& request) {
   const auto begun = std::chrono::steady_clock::now();
   const model::Capabilities can = recommender.capabilities();
-  if (options.protocol == "full" && !can.scores_all && !can.represents)
+  if (options.protocol == "full" && !can.scores_all && !can.factorises)
     lacks(recommender, options.protocol, "scores every item (scores_all)");
   if (options.protocol != "full" && !can.scores && !can.scores_all)
     lacks(recommender, options.protocol, "scores given candidates (scores)");

@@ -2,37 +2,29 @@
 
 #include <vector>
 
-#include "cf/bias.h"
-#include "cf/ease.h"
-#include "cf/item_knn.h"
-#include "cf/multi_vae.h"
-#include "cf/pop.h"
-#include "cf/slim.h"
+#include "cf/catalog.h"
 #include "core/error.h"
 #include "core/strings.h"
+#include "methods/cascade.h"
 #include "methods/cllm4rec.h"
 #include "methods/md_cvae.h"
 
 namespace kindred::methods {
 namespace {
 
-const std::vector<model::CatalogEntry>& entries() {
+std::vector<model::CatalogEntry> all_entries() {
+  std::vector<model::CatalogEntry> list = cf::catalog();
   // One line a recommender.
   // clang-format off
-  static const std::vector<model::CatalogEntry> list = {
-      cf::pop_entry(),
-      cf::bias_entry(),
-      cf::item_knn_entry(),
-      cf::ease_entry(),
-      cf::slim_entry(),
-      cf::multi_vae_entry(),
-      md_cvae_entry(),
-      {"cllm4rec",
-       "user and item tokens learned inside a frozen language model by mutually regularised collaborative "
-       "and content language modelling (CLLM4Rec, 2023)",
-       make_cllm4rec, load_cllm4rec, describe_cllm4rec},
-  };
+  list.push_back(md_cvae_entry());
+  list.push_back(cllm4rec_entry());
+  list.push_back(cascade_entry());
   // clang-format on
+  return list;
+}
+
+const std::vector<model::CatalogEntry>& entries() {
+  static const std::vector<model::CatalogEntry> list = all_entries();
   return list;
 }
 

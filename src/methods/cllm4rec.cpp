@@ -1,5 +1,6 @@
 #include "methods/cllm4rec.h"
 
+#include <array>
 #include <string>
 #include <utility>
 
@@ -29,27 +30,42 @@ TrainOptions defaults(int64_t epochs, double learning_rate, bool selected) {
   return train;
 }
 
-Cllm4RecOptions method_options(const model::MethodContext& context) {
-  const Json given = context.options.is_null() ? Json::object() : context.options;
-  if (context.problems == nullptr) return read_options<Cllm4RecOptions>(given, "cllm4rec");
-  return read_options<Cllm4RecOptions>(given, "cllm4rec", *context.problems);
-}
+/// What a recipe says of it.
+struct Cllm4RecSettings {
+  explicit Cllm4RecSettings(const model::MethodContext& context)
+      : options(model::method_options<Cllm4RecOptions>(context, "cllm4rec")),
+        finetunes(options.predict == "one-pass") {
+    std::vector<std::string> names;
+    if (options.content) names.emplace_back("warmup");
+    names.emplace_back("pretrain");
+    if (finetunes) names.emplace_back("finetune");
+    model::check_stage_names(context, names);
+    warmup = model::stage_options(context, "warmup", defaults(10, 1e-3, false));
+    pretrain = model::stage_options(context, "pretrain", defaults(100, 1e-3, !finetunes));
+    finetune = model::stage_options(context, "finetune", defaults(150, 1e-4, true));
+  }
+  Cllm4RecOptions options;
+  bool finetunes;
+  TrainOptions warmup, pretrain, finetune;
+};
+
+/// Options that no stage before finetuning reads, and those that the warm-up does not read either.
+/// A stage that selects by validation reads what serving does.
+constexpr std::array finetuning_options = {"target", "mask_share", "finetune_content"};
+constexpr std::array serving_options = {"predict", "eval_history", "unknown_user"};
+constexpr std::array pretraining_options = {
+    "lambda_c",         "mr",          "alternate",     "reorder",
+    "reorder_pretrain", "max_history", "sampled_items", "sampler_power"};
 
 class Cllm4Rec : public model::Method {
  public:
-  explicit Cllm4Rec(const model::MethodContext& context)
+  Cllm4Rec(Cllm4RecSettings settings, const model::MethodContext& context)
       : context_(context),
-        options_(method_options(context)),
-        finetunes_(options_.predict == "one-pass") {
-    std::vector<std::string> names;
-    if (options_.content) names.emplace_back("warmup");
-    names.emplace_back("pretrain");
-    if (finetunes_) names.emplace_back("finetune");
-    model::check_stage_names(context_, names);
-    warmup_ = model::stage_options(context_, "warmup", defaults(10, 1e-3, false));
-    pretrain_ = model::stage_options(context_, "pretrain", defaults(100, 1e-3, !finetunes_));
-    finetune_ = model::stage_options(context_, "finetune", defaults(150, 1e-4, true));
-  }
+        options_(std::move(settings.options)),
+        finetunes_(settings.finetunes),
+        warmup_(settings.warmup),
+        pretrain_(settings.pretrain),
+        finetune_(settings.finetune) {}
 
   std::shared_ptr<model::Recommender> recommender() override {
     build();
@@ -61,19 +77,11 @@ class Cllm4Rec : public model::Method {
     std::vector<Stage> stages;
     if (options_.content) {
       stages.push_back(stage("warmup", warmup_, {content(warmup_, "warmup", false)}));
+      stages.back().options = model::without(read_before(warmup_), pretraining_options);
       trains(stages.back(), *parts_->content);
     }
     stages.push_back(pretraining());
     if (finetunes_) stages.push_back(finetuning());
-    return stages;
-  }
-
-  Json resolved_options() const override { return write_options(options_); }
-  Json resolved_stages() const override {
-    Json stages = Json::object();
-    if (options_.content) stages["warmup"] = write_options(warmup_);
-    stages["pretrain"] = write_options(pretrain_);
-    if (finetunes_) stages["finetune"] = write_options(finetune_);
     return stages;
   }
 
@@ -121,6 +129,14 @@ class Cllm4Rec : public model::Method {
     return made;
   }
 
+  /// The options read by a stage before finetuning.
+  Json read_before(const TrainOptions& train) const {
+    Json options = model::without(write_options(options_), finetuning_options);
+    if (!train.select.empty()) return options;
+    options["prompts"].erase("recommend");
+    return model::without(std::move(options), serving_options);
+  }
+
   static void trains(Stage& stage, Cllm4RecTables& tables) {
     stage.tables.push_back(&tables.user);
     stage.tables.push_back(&tables.item);
@@ -139,6 +155,7 @@ class Cllm4Rec : public model::Method {
     std::vector<std::shared_ptr<model::Objective>> objectives{collaborative};
     if (options_.content) objectives.push_back(content(pretrain_, "content", true));
     Stage made = stage("pretrain", pretrain_, std::move(objectives));
+    made.options = read_before(pretrain_);
     trains(made, *parts_->collaborative);
     if (options_.content) trains(made, *parts_->content);
     return made;
@@ -174,16 +191,33 @@ class Cllm4Rec : public model::Method {
 
 }  // namespace
 
+model::Settings cllm4rec_settings(const model::MethodContext& context) {
+  const Cllm4RecSettings read(context);
+  Json stages = Json::object();
+  if (read.options.content) stages["warmup"] = write_options(read.warmup);
+  stages["pretrain"] = write_options(read.pretrain);
+  if (read.finetunes) stages["finetune"] = write_options(read.finetune);
+  return {write_options(read.options), std::move(stages)};
+}
+
 std::unique_ptr<model::Method> make_cllm4rec(const model::MethodContext& context) {
-  return std::make_unique<Cllm4Rec>(context);
+  return std::make_unique<Cllm4Rec>(Cllm4RecSettings(context), context);
 }
 
 std::shared_ptr<model::Recommender> load_cllm4rec(const model::SavedModel& saved) {
   return std::make_shared<Cllm4RecRecommender>(load_parts(saved));
 }
 
-std::vector<OptionRow> describe_cllm4rec() {
-  return describe_options<Cllm4RecOptions>();
+model::CatalogEntry cllm4rec_entry() {
+  return {.name = "cllm4rec",
+          .summary =
+              "user and item tokens learned inside a frozen language model by mutually regularised "
+              "collaborative and content language modelling (CLLM4Rec, 2023)",
+          .settings = cllm4rec_settings,
+          .create = make_cllm4rec,
+          .load = load_cllm4rec,
+          .options = [] { return describe_options<Cllm4RecOptions>(); },
+          .backbone = true};
 }
 
 }  // namespace kindred::methods

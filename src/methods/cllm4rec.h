@@ -16,10 +16,13 @@ namespace kindred::methods {
 /// 8), `finetune` (rec-steps, eq. 10).
 std::unique_ptr<model::Method> make_cllm4rec(const model::MethodContext& context);
 
+/// Its options and stages with all defaults.
+model::Settings cllm4rec_settings(const model::MethodContext& context);
+
 /// A saved CLLM4Rec of any variant.
 std::shared_ptr<model::Recommender> load_cllm4rec(const model::SavedModel& saved);
 
-/// The rows of its options page.
-std::vector<OptionRow> describe_cllm4rec();
+/// Its line of the catalog.
+model::CatalogEntry cllm4rec_entry();
 
 }  // namespace kindred::methods

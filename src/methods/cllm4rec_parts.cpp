@@ -148,6 +148,18 @@ torch::Tensor Cllm4RecParts::item_vectors() const {
   return warm.index_copy(0, rows, content->item.weight().index_select(0, rows));
 }
 
+torch::Tensor Cllm4RecParts::item_vectors(const torch::Tensor& ids) {
+  const torch::Tensor warm = collaborative->item.lookup(ids);
+  if (!content) return warm;
+  torch::Tensor by_text = torch::zeros({ids.size(0), 1}, torch::kBool);
+  for (int64_t i = 0; i < ids.size(0); ++i) {
+    const auto item = static_cast<size_t>(ids[i].item<int64_t>());
+    if (item_cold[item] && item_documented[item]) by_text[i][0] = true;
+  }
+  if (!by_text.any().item<bool>()) return warm;
+  return torch::where(by_text.to(warm.device()), content->item.lookup(ids), warm);
+}
+
 std::shared_ptr<Cllm4RecParts> make_parts(const Cllm4RecOptions& options,
                                           const model::MethodContext& context) {
   const data::Dataset& data = *context.data;

@@ -51,6 +51,8 @@ struct Cllm4RecParts {
   /// Collaborative item vectors as they are recommended by: an item without training interactions
   /// takes its content embedding, eq. 2's estimate where nothing else was observed. [J, D]
   torch::Tensor item_vectors() const;
+  /// The same of some items [n], differentiable while gradients are on. [n, D]
+  torch::Tensor item_vectors(const torch::Tensor& ids);
 };
 
 /// Loads the backbone as the options say and makes new tables for the dataset.

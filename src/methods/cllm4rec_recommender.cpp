@@ -62,7 +62,7 @@ Cllm4RecRecommender::Cllm4RecRecommender(std::shared_ptr<Cllm4RecParts> parts)
 
 model::Capabilities Cllm4RecRecommender::capabilities() const {
   model::Capabilities can{.scores = true, .scores_all = true};
-  can.represents = parts_->options.predict != "autoregressive";
+  can.represents = can.factorises = parts_->options.predict != "autoregressive";
   return can;
 }
 
@@ -188,8 +188,14 @@ torch::Tensor Cllm4RecRecommender::last_hidden(const Prompts& prompts) {
       .to(torch::kCPU, torch::kFloat32);
 }
 
-torch::Tensor Cllm4RecRecommender::user_vectors(std::span<const Query> queries) {
-  const torch::NoGradGuard no_grad;
+torch::Tensor Cllm4RecRecommender::item_vectors(const torch::Tensor& ids) {
+  if (!ids.defined()) return items_;
+  if (!torch::GradMode::is_enabled()) return items_.index_select(0, ids.cpu());
+  return parts_->item_vectors(ids);
+}
+
+torch::Tensor Cllm4RecRecommender::user_vectors(std::span<const Query> queries,
+                                                const torch::Tensor&) {
   const Evaluating evaluating(*parts_->backbone);
   torch::Tensor result = torch::empty({static_cast<int64_t>(queries.size()), items_.size(1)});
   // Prompts of like length together; the vectors go back to their queries' places.

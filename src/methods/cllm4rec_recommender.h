@@ -25,8 +25,11 @@ class Cllm4RecRecommender : public model::Recommender {
   torch::Tensor score(std::span<const model::Query> queries,
                       const torch::Tensor& candidates) override;
   void score_all(std::span<const model::Query> queries, torch::Tensor& out) override;
-  torch::Tensor user_vectors(std::span<const model::Query> queries) override;
-  torch::Tensor item_vectors() override { return items_; }
+  torch::Tensor user_vectors(std::span<const model::Query> queries,
+                             const torch::Tensor& items = {}) override;
+  torch::Tensor item_vectors(const torch::Tensor& ids = {}) override;
+  int64_t user_vector_size() const override { return items_.size(1); }
+  int64_t item_vector_size() const override { return items_.size(1); }
   /// Generates the list item by item where `predict` is autoregressive; a score there is the
   /// logarithm of the probability of the list up to the item.
   model::TopItems top(const model::TopRequest& request) override;

@@ -1,8 +1,8 @@
 #include "methods/md_cvae.h"
 
 #include <algorithm>
+#include <array>
 
-#include "cf/method_options.h"
 #include "core/error.h"
 #include "core/strings.h"
 #include "methods/md_cvae_content.h"
@@ -52,18 +52,42 @@ torch::Tensor content_means(const ContentVae& vae, const ContentBatches& batches
   return means;
 }
 
+/// Options that only the joint stage reads. (`latent_size` and `hidden_sizes` give the width of the
+/// items' embeddings, which is the content's too.)
+constexpr std::array joint_options = {"lambda_v", "kl_weight", "anneal_epochs"};
+
+/// What a recipe says of it.
+struct MdCvaeSettings {
+  explicit MdCvaeSettings(const model::MethodContext& context);
+  MdCvaeOptions options;
+  std::vector<std::pair<std::string, TrainOptions>> train;  ///< by stage, in their order
+};
+
+MdCvaeSettings::MdCvaeSettings(const model::MethodContext& context)
+    : options(model::method_options<MdCvaeOptions>(context, "md-cvae")) {
+  if (options.content_hidden_sizes.empty()) options.content_hidden_sizes = {100};
+  std::vector<std::string> names;
+  for (size_t k = 0; k < options.content_hidden_sizes.size(); ++k)
+    train.emplace_back(cat("content-layer-", k + 1), pretraining(50));
+  train.emplace_back("content-core", pretraining(50));
+  train.emplace_back("content", pretraining(100));
+  train.emplace_back("joint", joint_training());
+  for (auto& [name, stage] : train) {
+    stage = model::stage_options(context, name, stage);
+    names.push_back(name);
+  }
+  model::check_stage_names(context, names);
+}
+
 /// The method: five stages, of which the last trains both autoencoders in turn.
 class MdCvae final : public model::Method {
  public:
-  explicit MdCvae(const model::MethodContext& context);
+  MdCvae(MdCvaeSettings settings, const model::MethodContext& context);
 
   std::shared_ptr<model::Recommender> recommender() override { return recommender_; }
   std::vector<model::Stage> stages() override;
-  Json resolved_options() const override { return write_options(options_); }
-  Json resolved_stages() const override;
 
  private:
-  void read_stages(const model::MethodContext& context);
   /// The matrix whose rows are the items' embeddings [N, H].
   const torch::Tensor& embeddings() const {
     return options_.item_embeddings == "decoder" ? users_->last() : users_->first();
@@ -85,12 +109,11 @@ class MdCvae final : public model::Method {
   std::shared_ptr<UserVaeRecommender> recommender_;
 };
 
-MdCvae::MdCvae(const model::MethodContext& context)
-    : options_(cf::method_options<MdCvaeOptions>(context, "md-cvae")),
+MdCvae::MdCvae(MdCvaeSettings settings, const model::MethodContext& context)
+    : options_(std::move(settings.options)),
       seed_(context.seed),
-      device_(context.device) {
-  if (options_.content_hidden_sizes.empty()) options_.content_hidden_sizes = {100};
-  read_stages(context);
+      device_(context.device),
+      train_(std::move(settings.train)) {
   words_ = std::make_shared<text::BagOfWords>(item_words(options_, *context.data));
   histories_ = std::make_shared<data::Csr>(cf::positives(*context.data));
   users_ = std::make_shared<UserVae>(
@@ -106,26 +129,6 @@ MdCvae::MdCvae(const model::MethodContext& context)
   content_ = std::make_shared<ContentVae>(static_cast<int64_t>(words_->words.size()), content);
   recommender_ =
       std::make_shared<UserVaeRecommender>("md-cvae", users_, *histories_, /*normalize=*/false);
-}
-
-void MdCvae::read_stages(const model::MethodContext& context) {
-  std::vector<std::string> names;
-  for (size_t k = 0; k < options_.content_hidden_sizes.size(); ++k)
-    train_.emplace_back(cat("content-layer-", k + 1), pretraining(50));
-  train_.emplace_back("content-core", pretraining(50));
-  train_.emplace_back("content", pretraining(100));
-  train_.emplace_back("joint", joint_training());
-  for (auto& [name, train] : train_) {
-    train = model::stage_options(context, name, train);
-    names.push_back(name);
-  }
-  model::check_stage_names(context, names);
-}
-
-Json MdCvae::resolved_stages() const {
-  Json stages = Json::object();
-  for (const auto& [name, train] : train_) stages[name] = write_options(train);
-  return stages;
 }
 
 std::shared_ptr<ContentBatches> MdCvae::content_batches(const std::string& stage,
@@ -144,6 +147,7 @@ model::Stage MdCvae::content_stage(const std::string& name, ContentPart part, si
   const bool masked = part == ContentPart::layer && layer == 0;
   model::Stage stage;
   stage.name = name;
+  stage.options = model::without(write_options(options_), joint_options);
   stage.objectives = {std::make_shared<ContentVaeObjective>(
       content_, content_batches(name, masked ? options_.mask : 0.0), part, layer)};
   stage.parameters = {
@@ -231,8 +235,15 @@ void MdCvae::serve() const {
   recommender_->serve(users_->with_items(cold.to(means.device()), means));
 }
 
+model::Settings settings(const model::MethodContext& context) {
+  const MdCvaeSettings read(context);
+  model::Settings settings{write_options(read.options), Json::object()};
+  for (const auto& [name, train] : read.train) settings.stages[name] = write_options(train);
+  return settings;
+}
+
 std::unique_ptr<model::Method> create(const model::MethodContext& context) {
-  return std::make_unique<MdCvae>(context);
+  return std::make_unique<MdCvae>(MdCvaeSettings(context), context);
 }
 
 std::shared_ptr<model::Recommender> load(const model::SavedModel& saved) {
@@ -281,9 +292,10 @@ text::BagOfWords item_words(const MdCvaeOptions& options, const data::Dataset& d
 }
 
 model::CatalogEntry md_cvae_entry() {
-  return {"md-cvae",
-          "user and item-content autoencoders in mutual regularisation (Zhu and Chen 2022)", create,
-          load, [] { return describe_options<MdCvaeOptions>(); }};
+  return {
+      "md-cvae", "user and item-content autoencoders in mutual regularisation (Zhu and Chen 2022)",
+      settings,  create,
+      load,      [] { return describe_options<MdCvaeOptions>(); }};
 }
 
 }  // namespace kindred::methods

@@ -38,6 +38,11 @@ TrainOptions stage_options(const MethodContext& context, const std::string& stag
   return defaults;
 }
 
+Json without(Json object, std::span<const char* const> keys) {
+  for (const char* key : keys) object.erase(key);
+  return object;
+}
+
 void check_stage_names(const MethodContext& context, const std::vector<std::string>& known) {
   if (context.stages.is_null()) return;
   if (!context.stages.is_object()) {

@@ -2,7 +2,9 @@
 // A method: a recommender, the stages that train it, and the options it was made from.
 
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -36,6 +38,12 @@ struct BackboneOptions {
   }
 };
 
+/// A part of a method: a recommender made before the method is, trained before its stages run.
+struct Part {
+  std::string method;  ///< the catalog's name; empty: vectors read from files
+  std::shared_ptr<Recommender> recommender;
+};
+
 /// What a method is made from.
 struct MethodContext {
   std::shared_ptr<const data::Dataset> data;
@@ -43,6 +51,7 @@ struct MethodContext {
   Json stages;               ///< the recipe's `stages` section (name -> TrainOptions)
   Json train;                ///< the recipe's `train` section: options of every stage
   BackboneOptions backbone;  ///< with `path` already resolved to an existing folder, or empty
+  std::map<std::string, std::vector<Part>> parts;  ///< by the slot's name
   uint64_t seed = 1;
   torch::Device device = torch::kCPU;
   std::stop_token stop;
@@ -56,9 +65,20 @@ class Method {
   virtual ~Method() = default;
   virtual std::shared_ptr<Recommender> recommender() = 0;
   virtual std::vector<Stage> stages() = 0;
-  /// The resolved options (for config.yaml): the method's section and its stages with all defaults.
-  virtual Json resolved_options() const = 0;
-  virtual Json resolved_stages() const = 0;
+};
+
+/// What a recipe's sections come to for a method, with all defaults.
+struct Settings {
+  Json options = Json::object();
+  Json stages = Json::object();  ///< by name, in the order they run; closed forms have none
+};
+
+/// A part a method has.
+struct PartSlot {
+  std::string name;  ///< of its section in the recipe: `cf`, `members`
+  std::string help;
+  bool many = false;  ///< a list of sections
+  int64_t least = 1;  ///< parts it needs
 };
 
 /// TrainOptions of a stage: `defaults` overridden by the recipe's `stages.<name>`; problems
@@ -81,9 +101,25 @@ struct SavedModel {
 struct CatalogEntry {
   std::string name;
   std::string summary;  ///< one sentence with its source
+  /// Reads the method's options and stages; needs no data and no parts.
+  Settings (*settings)(const MethodContext&);
   std::unique_ptr<Method> (*create)(const MethodContext&);
   std::shared_ptr<Recommender> (*load)(const SavedModel&);
   std::vector<OptionRow> (*options)();
+  bool backbone = false;  ///< whether it reads the recipe's language model
+  std::vector<PartSlot> parts = {};
 };
+
+/// The options of the method's section; problems go where the context collects them, or are thrown.
+template <OptionStruct Options>
+Options method_options(const MethodContext& context, const std::string& name) {
+  const Json& given = context.options;
+  if (given.is_null()) return {};
+  if (context.problems) return read_options<Options>(given, name, *context.problems);
+  return read_options<Options>(given, name);
+}
+
+/// An object without these keys.
+Json without(Json object, std::span<const char* const> keys);
 
 }  // namespace kindred::model

@@ -14,8 +14,11 @@
 #include "core/json.h"
 #include "core/options.h"
 #include "model/table.h"
+#include "model/tensors.h"
 
 namespace kindred::model {
+
+class Recommender;
 
 /// One step's input. The loop uses only these three.
 class Batch {
@@ -118,9 +121,22 @@ struct TrainOptions {
   }
 };
 
-/// One stage of training: iterative (objectives) or a closed form (`solve`).
+/// A closed form: what is found at once instead of by steps.
+struct ClosedForm {
+  std::function<void()> solve;          ///< may poll the stop token through its own capture
+  std::function<NamedTensors()> state;  ///< what was found
+  /// Puts a state back. Throws `bad_data` naming `where` when it does not fit.
+  std::function<void(const NamedTensors& state, const std::string& where)> put;
+};
+
+/// One stage of training: iterative (objectives) or a closed form.
 struct Stage {
   std::string name;
+  /// The options of the method that this stage reads (finished stages are reused where these, the
+  /// stages before and the data are the same); null: all of them.
+  Json options;
+  /// The method's parts that this stage reads, by name; empty: all of them.
+  std::optional<std::vector<std::string>> parts;
   std::vector<std::shared_ptr<Objective>> objectives;
   Alternation alternation = Alternation::step;
   std::vector<ParameterGroup> parameters;    ///< dense parameters it trains
@@ -128,8 +144,11 @@ struct Stage {
   std::vector<torch::nn::Module*> training;  ///< modules whose dropout stays active while it trains
   std::vector<torch::nn::Module*> modules;   ///< all others its objectives run: put in eval mode
   TrainOptions train;
-  /// A closed form instead of steps; may poll the stop token through its own capture.
-  std::function<void()> solve;
+  std::optional<ClosedForm> closed_form;  ///< instead of steps
+  /// What is judged while the stage trains; null: the method's recommender.
+  std::shared_ptr<Recommender> judged;
+  /// How it is judged where that differs from the recipe's `evaluation` section (the same keys).
+  Json evaluation;
   /// Called before validation and at the end, after the best state was put back (caches to
   /// rebuild).
   std::function<void()> refresh;

@@ -32,10 +32,12 @@ struct Query {
 
 /// What a recommender can do. A protocol that needs more says so by name.
 struct Capabilities {
-  bool scores = false;      ///< score(): given candidates
-  bool scores_all = false;  ///< score_all(): every item
-  bool represents = false;  ///< user_vectors(), item_vectors(): score = their inner product
-  bool answers = false;     ///< answer(): text
+  bool scores = false;         ///< score(): given candidates
+  bool scores_all = false;     ///< score_all(): every item
+  bool represents = false;     ///< user_vectors(), item_vectors()
+  bool factorises = false;     ///< represents, and the score is their inner product + item_biases()
+  bool probabilities = false;  ///< probabilities(): scores become chances of a positive label
+  bool answers = false;        ///< answer(): text
 };
 
 /// The best items of each query. Rows may be shorter than K where fewer items are allowed.
@@ -54,6 +56,13 @@ struct TopRequest {
   std::span<const Index> among;                ///< sorted; empty: every item
 };
 
+/// What answer() is asked.
+struct AnswerRequest {
+  std::span<const Query> queries;
+  torch::Tensor candidates;  ///< [B, C] int64, in the order they are named; undefined: none
+  std::string question;      ///< empty: the recommender's own
+};
+
 /// Recommends; how it was trained is not its concern.
 class Recommender {
  public:
@@ -70,10 +79,25 @@ class Recommender {
   /// Scores of every item, written into `out` [B, N] float (the caller's block).
   virtual void score_all(std::span<const Query> queries, torch::Tensor& out);
 
-  /// Query vectors [B, D]; with item_vectors() the score is the inner product.
-  virtual torch::Tensor user_vectors(std::span<const Query> queries);
-  /// Item vectors [N, D] (bias folded in as extra dimensions where there is one).
-  virtual torch::Tensor item_vectors();
+  /// Vectors of the queries [B, d_u], no bias folded in. `items` [B] int64: the item each is asked
+  /// about, for recommenders whose user depends on it (DIN); undefined: none. Differentiable while
+  /// gradients are on.
+  virtual torch::Tensor user_vectors(std::span<const Query> queries,
+                                     const torch::Tensor& items = {});
+  /// Vectors of these items [n, d_i] for ids [n] int64; undefined: of every item [N, d_i]. No bias
+  /// folded in. Differentiable while gradients are on.
+  virtual torch::Tensor item_vectors(const torch::Tensor& ids = {});
+  /// d_u and d_i.
+  virtual int64_t user_vector_size() const { lacks("represents"); }
+  virtual int64_t item_vector_size() const { lacks("represents"); }
+  /// What a factorising recommender adds to the inner product [N]; undefined: nothing.
+  virtual torch::Tensor item_biases() { return {}; }
+
+  /// Chances of a positive label for scores of any shape -> the same shape, in [0, 1].
+  virtual torch::Tensor probabilities(const torch::Tensor& scores) const;
+
+  /// A text for each query [B].
+  virtual std::vector<std::string> answer(const AnswerRequest& request);
 
   /// The best items of each query. The default works by blocks (of items where the recommender
   /// represents, of queries otherwise) with partial selection: no [all users, N] matrix ever
@@ -95,6 +119,11 @@ class Recommender {
   /// Writes what load needs into the folder (safetensors under fixed names, copied backbone files)
   /// and returns the JSON kept in kindred.json under "model".
   virtual Json save(const std::filesystem::path& folder) const = 0;
+
+  /// The vectors a factorising recommender's score is the inner product of: those of
+  /// user_vectors() and item_vectors(), with biases as one dimension more. [B, D], [N, D]
+  torch::Tensor query_factors(std::span<const Query> queries);
+  torch::Tensor item_factors();
 
  protected:
   /// Throws `config` naming the recommender and the missing capability.

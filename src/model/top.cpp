@@ -101,13 +101,13 @@ torch::Tensor plain_floats(const torch::Tensor& vectors) {
 
 void top_by_vectors(Recommender& model, const Work& work) {
   const auto queries = work.request.queries;
-  torch::Tensor items = plain_floats(model.item_vectors());
+  torch::Tensor items = plain_floats(model.item_factors());
   if (!work.request.among.empty()) items = items.index_select(0, index_tensor(work.request.among));
   const int64_t count = static_cast<int64_t>(queries.size());
   const int64_t step = std::max<int64_t>(1, model.preferred_queries());
   std::vector<torch::Tensor> parts;
   for (int64_t q = 0; q < count; q += step)
-    parts.push_back(plain_floats(model.user_vectors(
+    parts.push_back(plain_floats(model.query_factors(
         queries.subspan(static_cast<size_t>(q), static_cast<size_t>(std::min(step, count - q))))));
   const torch::Tensor users = parts.size() == 1 ? parts[0] : torch::cat(parts);
   check(users.size(0) == count && users.size(1) == items.size(1),
@@ -159,7 +159,7 @@ TopItems Recommender::top(const TopRequest& request) {
   for (size_t item = 0; item < request.tie_ranks.size(); ++item)
     work.item_of_tie[request.tie_ranks[item]] = static_cast<data::Index>(item);
   const Capabilities can = capabilities();
-  if (can.represents) {
+  if (can.factorises) {
     top_by_vectors(*this, work);
   } else if (can.scores_all || (can.scores && !request.among.empty())) {
     top_by_scores(*this, work);

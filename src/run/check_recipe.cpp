@@ -5,78 +5,201 @@
 #include "eval/evaluate.h"
 #include "eval/metrics/expression.h"
 #include "methods/catalog.h"
+#include "run/run_folder.h"
 
 namespace kindred::run {
 namespace {
 
-/// Two people and two items: enough for a method to be made from and to read its options.
-std::shared_ptr<const data::Dataset> smallest_dataset() {
-  auto data = std::make_shared<data::Dataset>();
-  data->name = "nothing";
-  for (const char* token : {"a", "b"}) {
-    data->users.add(token);
-    data->items.add(token);
+/// The section of a part: a small recipe of its own, or where the part is taken from.
+struct PartSection {
+  Recipe recipe;  // begins as what the whole recipe says
+  std::string from, users, items;
+
+  template <class V>
+  void visit(V& v) {
+    v("from", from, "run folder or recipe that the part is taken from");
+    v("users", users, "file of user vectors, by token");
+    v("items", items, "file of item vectors, by token");
+    v("method", recipe.method, "recommender, one of `kindred list recommenders`");
+    if (!recipe.method.empty())
+      v(recipe.method.c_str(), recipe.method_options, "the recommender's own options");
+    recipe.visit_parts(v);
+    v("backbone", recipe.backbone, "the part's language model, where it is not the whole's");
+    v("stages", recipe.stages, "training options by stage of the part");
+    v("train", recipe.train, "training options of every stage of the part");
+    v("evaluation", recipe.evaluation, "how the part is judged while it trains");
   }
-  for (const data::Part part : data::all_parts) {
-    data::InteractionTable& table = data->parts[static_cast<size_t>(part)];
-    table.user = {0, 1};
-    table.item =
-        part == data::Part::train ? std::vector<data::Index>{0, 1} : std::vector<data::Index>{1, 0};
-    table.rating = {5, 5};
-  }
-  return data;
+};
+
+void append(std::vector<std::string>& problems, const std::string& at, const Error& error) {
+  for (const std::string& line : error.lines())
+    problems.push_back(at.empty() ? line : cat(at, ": ", line));
 }
 
 /// Expressions that select epochs and cannot be read: otherwise found at the first validation.
-std::vector<std::string> selection_problems(const model::Method& method) {
-  std::vector<std::string> problems;
-  const Json stages = method.resolved_stages();
-  for (const auto& [stage, options] : stages.items()) {
+void check_selections(const MethodPlan& plan, std::vector<std::string>& problems) {
+  for (const auto& [stage, options] : plan.settings.stages.items()) {
     const std::string select = options.value("select", "");
     if (select.empty() || select == "loss") continue;
     try {
       eval::MetricExpression::parse(select);
     } catch (const Error& error) {
-      for (const std::string& line : error.lines())
-        problems.push_back(cat("stages.", stage, ".select: ", line));
+      append(problems, cat(plan.path, plan.path.empty() ? "" : ".", "stages.", stage, ".select"),
+             error);
     }
   }
-  return problems;
+}
+
+MethodPlan plan_part(const MethodPlan& whole, const std::string& path, const Json& section,
+                     std::vector<std::string>& problems);
+
+void plan_parts(MethodPlan& plan, std::vector<std::string>& problems) {
+  for (const model::PartSlot& slot : plan.entry->parts) {
+    const std::string at = plan.label(slot.name);
+    const Json& given = plan.recipe.parts[slot.name];
+    const auto least = static_cast<size_t>(slot.least);
+    if (slot.many ? !given.is_array() || given.size() < least : given.is_null() && least > 0) {
+      problems.push_back(cat(at, ": got ", given.is_null() ? "nothing" : given.dump(),
+                             ", expected ",
+                             slot.many ? cat("a list of at least ", least, " of ") : "", slot.help,
+                             ", such as {method: ease} or {from: RUN}"));
+      continue;
+    }
+    if (!slot.many && !given.is_null())
+      plan.parts.emplace_back(slot.name, plan_part(plan, at, given, problems));
+    for (size_t k = 0; slot.many && k < given.size(); ++k)
+      plan.parts.emplace_back(slot.name, plan_part(plan, cat(at, ".", k), given[k], problems));
+  }
+}
+
+/// Reads what a recommender that is made here needs; problems begin with the plan's path.
+void plan_own(MethodPlan& plan, std::vector<std::string>& problems) {
+  std::vector<std::string> own;
+  try {
+    plan.entry = &methods::find(plan.recipe.method);
+    plan.stage_sources = take_sources(plan.recipe.stages, own);
+    model::MethodContext context;
+    context.options = plan.recipe.method_options;
+    context.stages = plan.recipe.stages;
+    context.train = plan.recipe.train;
+    context.problems = &own;
+    plan.settings = plan.entry->settings(context);
+    eval::check_options(plan.recipe.evaluation);
+  } catch (const Error& error) {
+    append(own, "", error);
+  }
+  for (const std::string& line : own)
+    problems.push_back(plan.path.empty() ? line : cat(plan.path, ": ", line));
+  if (!plan.entry) return;
+  check_selections(plan, problems);
+  plan_parts(plan, problems);
+}
+
+/// The method of another recipe, on the data of this one.
+void plan_from_recipe(MethodPlan& plan, const fs::path& path, std::vector<std::string>& problems) {
+  const Recipe& whole = plan.recipe;
+  Recipe other = load_recipe(path, {}, problems);
+  other.data = whole.data;
+  other.seed = whole.seed;
+  other.device = whole.device;
+  other.threads = whole.threads;
+  plan.recipe = std::move(other);
+  plan_own(plan, problems);
+}
+
+/// One of the ways a part can be given: by name, from a run or recipe, from files of vectors.
+bool one_source(const PartSection& part, const std::string& path,
+                std::vector<std::string>& problems) {
+  const bool vectors = !part.users.empty() || !part.items.empty();
+  const int ways = !part.recipe.method.empty() + !part.from.empty() + vectors;
+  if (ways == 1 && (!vectors || (!part.users.empty() && !part.items.empty()))) return true;
+  problems.push_back(
+      cat(path, ": got ", ways == 0 ? "no source" : "several sources",
+          ", expected one of `method: NAME`, `from: RUN or RECIPE`, or `users: FILE` "
+          "with `items: FILE`"));
+  return false;
+}
+
+MethodPlan plan_part(const MethodPlan& whole, const std::string& path, const Json& section,
+                     std::vector<std::string>& problems) {
+  MethodPlan plan;
+  plan.path = path;
+  PartSection part;
+  part.recipe = whole.recipe;
+  part.recipe.method.clear();
+  part.recipe.method_options = part.recipe.stages = part.recipe.train = Json::object();
+  part.recipe.parts.clear();
+  part.recipe.part_methods.clear();
+  if (section.is_object()) name_sections(section, part.recipe);
+  // The options of a part's method may stand beside the part: `cf: {method: sasrec}`, `sasrec:
+  // {…}`.
+  if (const auto beside = whole.recipe.part_methods.find(part.recipe.method);
+      beside != whole.recipe.part_methods.end())
+    part.recipe.method_options = beside->second;
+  OptionReader reader(section, path, problems);
+  part.visit(reader);
+  reader.finish();
+  plan.recipe = std::move(part.recipe);
+  if (!section.is_object() || !one_source(part, path, problems)) return plan;
+  plan.users = part.users;
+  plan.items = part.items;
+  if (part.from.empty()) {
+    if (!plan.recipe.method.empty()) plan_own(plan, problems);
+    return plan;
+  }
+  const fs::path source = find_source(part.from, whole.recipe.folder, path + ".from");
+  if (RunFolder{source}.exists())
+    plan.from = source.string();
+  else
+    plan_from_recipe(plan, source, problems);
+  return plan;
+}
+
+/// The section of a part in config.yaml.
+Json resolved_section(const MethodPlan& part) {
+  if (!part.from.empty()) return {{"from", part.from}};
+  if (!part.entry) return {{"users", part.users}, {"items", part.items}};
+  PartSection section;
+  section.recipe = part.resolved();
+  Json json = write_options(section);
+  for (const char* key : {"from", "users", "items"}) json.erase(key);
+  return json;
 }
 
 }  // namespace
 
-std::vector<std::string> method_problems(const Recipe& recipe) {
-  std::vector<std::string> problems;
-  const auto append = [&](const Error& error) {
-    problems.insert(problems.end(), error.lines().begin(), error.lines().end());
-  };
-  try {
-    eval::check_options(recipe.evaluation);
-  } catch (const Error& error) {
-    append(error);
+Recipe MethodPlan::resolved() const {
+  Recipe all = recipe;
+  all.method_options = settings.options;
+  all.stages = settings.stages;
+  for (const auto& [stage, source] : stage_sources) all.stages[stage]["from"] = source;
+  all.train = Json::object();  // its values are in every stage now
+  all.part_methods.clear();    // and these in the parts
+  for (auto& [slot, section] : all.parts)
+    if (section.is_array()) section = Json::array();
+  for (const auto& [slot, part] : parts) {
+    Json& section = all.parts[slot];
+    if (section.is_array())
+      section.push_back(resolved_section(part));
+    else
+      section = resolved_section(part);
   }
-  if (recipe.method.empty()) return problems;
-  const model::CatalogEntry* entry = nullptr;
-  try {
-    entry = &methods::find(recipe.method);
-  } catch (const Error& error) {
-    append(error);
-    return problems;
-  }
-  model::MethodContext context;
-  context.data = smallest_dataset();
-  context.options = recipe.method_options;
-  context.stages = recipe.stages;
-  context.train = recipe.train;
-  context.problems = &problems;
-  try {
-    for (std::string& problem : selection_problems(*entry->create(context)))
-      problems.push_back(std::move(problem));
-  } catch (const Error&) {
-    // It asks for data that this dataset lacks, such as texts: the real one will tell.
-  }
-  return problems;
+  return all;
+}
+
+MethodPlan plan_methods(const Recipe& recipe, std::vector<std::string>& problems) {
+  MethodPlan plan;
+  plan.recipe = recipe;
+  if (!recipe.method.empty()) plan_own(plan, problems);
+  return plan;
+}
+
+fs::path find_source(const std::string& from, const fs::path& beside, const std::string& where) {
+  for (const fs::path& path : {fs::path(from), beside / from})
+    if (fs::exists(path)) return path;
+  throw Error(Exit::missing, where,
+              cat("'", from, "' is neither a run folder nor a recipe, here or in ",
+                  beside.empty() ? "." : beside.string()));
 }
 
 }  // namespace kindred::run

@@ -66,7 +66,7 @@ std::shared_ptr<model::Recommender> ensemble_of(const EvaluateRequest& request,
                       "; train both on the same prepared folder"));
     members.push_back(other.recommender);
   }
-  return std::make_shared<model::MeanEnsemble>(std::move(members));
+  return std::make_shared<model::Ensemble>(std::move(members));
 }
 
 /// What was asked otherwise than the run itself is judged: such an evaluation gets a name of its

@@ -32,7 +32,11 @@ model::NamedTensors embeddings_of(OpenedRun& run) {
   for (size_t begin = 0; begin < queries.size(); begin += most)
     blocks.push_back(run.recommender->user_vectors(
         std::span(queries).subspan(begin, std::min(most, queries.size() - begin))));
-  return {{"users", torch::cat(blocks)}, {"items", run.recommender->item_vectors()}};
+  model::NamedTensors vectors = {{"users", torch::cat(blocks)},
+                                 {"items", run.recommender->item_vectors()}};
+  const torch::Tensor biases = run.recommender->item_biases();
+  if (biases.defined()) vectors.emplace_back("items.bias", biases.unsqueeze(1));
+  return vectors;
 }
 
 Json export_embeddings(OpenedRun& run, const fs::path& folder) {

@@ -1,9 +1,12 @@
 #include "run/recipe.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/files.h"
 #include "core/strings.h"
 #include "core/yaml.h"
+#include "methods/catalog.h"
 
 namespace kindred::run {
 namespace {
@@ -14,9 +17,7 @@ Recipe read(const Json& json, const std::string& where, std::vector<std::string>
     problems.push_back(where + ": got no mapping, expected keys such as `data` and `method`");
     return recipe;
   }
-  // The method's name is also the name of a section, so it must be known before the rest is read.
-  if (json.contains("method") && json["method"].is_string())
-    recipe.method = json["method"].get<std::string>();
+  name_sections(json, recipe);
   OptionReader reader(json, where, problems);
   recipe.visit(reader);
   reader.finish();
@@ -26,6 +27,26 @@ Recipe read(const Json& json, const std::string& where, std::vector<std::string>
 }
 
 }  // namespace
+
+void name_sections(const Json& json, Recipe& recipe) {
+  if (!json.contains("method") || !json["method"].is_string()) return;
+  recipe.method = json["method"].get<std::string>();
+  const auto method_of = [&](const Json& section) {
+    if (!section.is_object() || !section.contains("method") || !section["method"].is_string())
+      return;
+    const std::string name = section["method"];
+    if (name != recipe.method && json.contains(name)) recipe.part_methods[name];
+  };
+  for (const model::CatalogEntry& entry : methods::catalog()) {
+    if (entry.name != recipe.method) continue;
+    for (const model::PartSlot& slot : entry.parts) {
+      recipe.parts[slot.name];
+      const Json section = json.value(slot.name, Json());
+      method_of(section);
+      if (section.is_array()) std::ranges::for_each(section, method_of);
+    }
+  }
+}
 
 Recipe load_recipe(const fs::path& path, const std::vector<std::string>& assignments,
                    std::vector<std::string>& problems) {
@@ -37,6 +58,7 @@ Recipe load_recipe(const fs::path& path, const std::vector<std::string>& assignm
   for (const std::string& assignment : assignments) set_option(json, assignment);
   Recipe recipe = read(json, path.string(), problems);
   recipe.name = path.stem().string();
+  recipe.folder = path.parent_path();
   return recipe;
 }
 

@@ -17,10 +17,13 @@ namespace kindred::run {
 /// A recipe with every default filled in; the method's own section stays JSON until the method
 /// reads it.
 struct Recipe {
-  std::string name;  ///< the file's stem
+  std::string name;              ///< the file's stem
+  std::filesystem::path folder;  ///< the file's
   data::DataOptions data;
   std::string method;
   Json method_options = Json::object();
+  /// The sections of the method's parts by slot, and of the parts' methods by their names.
+  std::map<std::string, Json> parts, part_methods;
   model::BackboneOptions backbone;
   Json stages = Json::object();
   Json train = Json::object();
@@ -34,6 +37,7 @@ struct Recipe {
     v("data", data, "what to train on");
     v("method", method, "recommender, one of `kindred list recommenders`");
     if (!method.empty()) v(method.c_str(), method_options, "the recommender's own options");
+    visit_parts(v);
     v("backbone", backbone, "the language model, for recommenders that have one");
     v("stages", stages, "training options by stage");
     v("train", train, "training options of every stage, below those of `stages`");
@@ -42,7 +46,19 @@ struct Recipe {
     v("device", device, "cpu, cuda or cuda:i");
     v("threads", threads, "threads to compute with, 0: every core", Bounds{0, 1024});
   }
+
+  template <class V>
+  void visit_parts(V& v) {
+    for (auto& [slot, section] : parts) v(slot.c_str(), section, "a part of the method");
+    for (auto& [name, section] : part_methods)
+      v(name.c_str(), section, "options of the part that is this recommender");
+  }
 };
+
+/// Fills `recipe.method` from a mapping and makes room for the sections that the method's parts
+/// have: both must be known before the rest of the mapping is read. Throws nothing: an unknown
+/// method has no parts.
+void name_sections(const Json& json, Recipe& recipe);
 
 /// Reads a recipe and applies `--set` assignments. Problems of the recipe's own keys are appended
 /// to `problems`; throws only where the file cannot be read or is no YAML.

@@ -7,20 +7,9 @@
 #include "core/strings.h"
 #include "model/recommender.h"
 #include "run/run_folder.h"
+#include "train/snapshot.h"
 
 namespace kindred::run {
-namespace {
-
-model::NamedTensors stage_tensors(const model::Stage& stage) {
-  model::NamedTensors tensors;
-  for (const model::ParameterGroup& group : stage.parameters)
-    for (const auto& [name, tensor] : group.parameters) tensors.emplace_back(name, tensor.detach());
-  for (const model::Table* table : stage.tables)
-    tensors.emplace_back(table->name(), table->weight());
-  return tensors;
-}
-
-}  // namespace
 
 StageCache::StageCache(fs::path cache_root) : root_(std::move(cache_root) / "stages") {}
 
@@ -32,15 +21,7 @@ bool StageCache::restore(const std::string& fingerprint, model::Stage& stage) co
   const fs::path from = folder(fingerprint);
   if (!fs::exists(from / "stage.json")) return false;
   try {
-    const model::NamedTensors saved = model::load_tensors(from / "state.safetensors");
-    // Everything is looked up before anything is changed: a damaged entry must not leave half a
-    // state.
-    const model::NamedTensors live = stage_tensors(stage);
-    std::vector<torch::Tensor> found;
-    for (const auto& [name, tensor] : live)
-      found.push_back(model::find_tensor(saved, name, tensor.sizes(), from.string()));
-    const torch::NoGradGuard no_gradient;
-    for (size_t i = 0; i < live.size(); ++i) torch::Tensor(live[i].second).copy_(found[i]);
+    train::put_back(stage, model::load_tensors(from / "state.safetensors"), from.string());
     return true;
   } catch (const Error& error) {
     log::warning(cat("a cached stage is damaged and will be trained again: ", error.what()));
@@ -54,7 +35,7 @@ void StageCache::store(const std::string& fingerprint, const model::Stage& stage
                        const Json& about) const {
   try {
     AtomicFolder target(folder(fingerprint));
-    model::save_tensors(target.path() / "state.safetensors", stage_tensors(stage));
+    model::save_tensors(target.path() / "state.safetensors", train::stage_tensors(stage));
     Json json = about;
     json["schema"] = schema;
     write_file(target.path() / "stage.json", json.dump(2) + "\n");

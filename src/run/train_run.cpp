@@ -106,7 +106,7 @@ void open_folder(const Job& job, const RunFolder& folder, bool resume) {
 }
 
 void judge(Job& job, const RunFolder& folder, const Json& stages) {
-  model::Recommender& recommender = *job.method->recommender();
+  model::Recommender& recommender = *job.recommender();
   save_model(folder.model(), recommender, *job.data);
   write_file(folder.stages(), Json{{"schema", schema}, {"stages", stages}}.dump(2) + "\n");
   const Judged valid = judge_part(recommender, *job.data, job.recipe.evaluation, data::Part::valid);

@@ -41,8 +41,7 @@ Validation recipe(const fs::path& path) {
   Validation found;
   Recipe read = load_recipe(path, {}, found.problems);
   found.what = cat("a recipe of ", read.method.empty() ? "no method" : read.method);
-  take_sources(read.stages, found.problems);
-  for (std::string& problem : method_problems(read)) found.problems.push_back(std::move(problem));
+  plan_methods(read, found.problems);
   return found;
 }
 

@@ -10,9 +10,9 @@
 namespace kindred::train {
 
 FitResult fit(model::Stage& stage, const FitContext& context) {
-  if (stage.solve) {
+  if (stage.closed_form) {
     const double began = now();
-    stage.solve();
+    stage.closed_form->solve();
     if (stage.refresh) stage.refresh();
     FitResult result;
     result.seconds = now() - began;

@@ -1,5 +1,5 @@
 #pragma once
-// A stage's trained tensors by name: its parameters and tables.
+// A stage's trained tensors by name: its parameters and tables, or what its closed form found.
 
 #include "model/objective.h"
 #include "model/recommender.h"

@@ -142,8 +142,31 @@ TEST(UserVae, RecommendsTheDecodersLogits) {
   }
   expect_close(all_scores(recommender, people), tensors.at("scores"), 1e-5, "known people");
   expect_close(all_scores(recommender, histories), tensors.at("scores"), 1e-5, "never seen");
-  expect_close(recommender.user_vectors(people).matmul(recommender.item_vectors().t()),
-               tensors.at("scores"), 1e-5, "inner products");
+  expect_close(recommender.user_vectors(people).matmul(recommender.item_vectors().t()) +
+                   recommender.item_biases(),
+               tensors.at("scores"), 1e-5, "inner products and biases");
+}
+
+TEST(UserVae, ItsVectorsAreDifferentiableWhileGradientsAreOn) {
+  const Case& test = cases()[0];
+  const Tensors tensors = fixture(test.name);
+  const auto lists = rows_of(tensors.at("x"));
+  const auto vae = network(test, tensors);
+  for (const auto& [name, tensor] : vae->parameters())
+    torch::Tensor(tensor).set_requires_grad(true);
+  UserVaeRecommender recommender("multi-vae", vae, data::Csr{}, test.normalize);
+  const std::vector<model::Query> people{unseen(lists[0]), unseen(lists[1])};
+  const torch::Tensor users = recommender.user_vectors(people);
+  const torch::Tensor items = recommender.item_vectors(torch::tensor({3, 1, 1}));
+  EXPECT_EQ(users.size(1), recommender.user_vector_size());
+  EXPECT_EQ(items.sizes().vec(), (std::vector<int64_t>{3, recommender.item_vector_size()}));
+  EXPECT_TRUE(torch::equal(items[1], items[2]));
+  (users.sum() + items.sum()).backward();
+  EXPECT_GT(vae->last().grad()[1].abs().sum().item<double>(), 0);
+  EXPECT_EQ(vae->last().grad()[0].abs().sum().item<double>(), 0);
+  EXPECT_GT(vae->first().grad().abs().sum().item<double>(), 0);
+  const torch::NoGradGuard no_grad;
+  EXPECT_FALSE(recommender.user_vectors(people).requires_grad());
 }
 
 TEST(UserVae, ReplacesItemsForServing) {
@@ -307,7 +330,7 @@ TEST(MultiVae, ReportsEveryProblemOfItsOptions) {
   context.options = {{"dropuot", 0.1}, {"latent_size", 0}};
   context.stages = {{"train", {{"epochs", "many"}}}, {"finetune", Json::object()}};
   context.problems = &problems;
-  multi_vae_entry().create(context);
+  multi_vae_entry().settings(context);
   EXPECT_EQ(problems.size(), 4u) << testing::PrintToString(problems);
 }
 

@@ -82,6 +82,36 @@ TEST(Bias, TakesLabelsBeforeRatings) {
                "bias of labels");
 }
 
+TEST(Bias, ItsScoresAreChancesWhereLabelsWereAveraged) {
+  auto dataset = rated();
+  const auto of_ratings = method_of(bias_entry(), dataset);
+  EXPECT_FALSE(of_ratings->recommender()->capabilities().probabilities);
+  EXPECT_THROW(of_ratings->recommender()->probabilities(torch::zeros({1})), Error);
+  dataset->parts[0].label = {1, 0, 1, 0, 0};
+  const auto of_labels = method_of(bias_entry(), dataset);
+  ASSERT_TRUE(of_labels->recommender()->capabilities().probabilities);
+  const torch::Tensor scores = torch::tensor({-0.2f, 0.3f, 1.7f});
+  EXPECT_TRUE(torch::equal(of_labels->recommender()->probabilities(scores),
+                           torch::tensor({0.0f, 0.3f, 1.0f})));
+  const ScratchFolder folder;
+  const Json json = of_labels->recommender()->save(folder.path());
+  EXPECT_TRUE(
+      bias_entry().load(opened(folder.path(), json, *dataset))->capabilities().probabilities);
+}
+
+TEST(Bias, ItsVectorsAreTheTwoTerms) {
+  const auto dataset = rated();
+  const auto bias = method_of(bias_entry(), dataset)->recommender();
+  const std::vector<model::Query> people{known(0), unseen({1})};
+  const torch::Tensor users = bias->user_vectors(people), items = bias->item_vectors();
+  EXPECT_EQ(users.sizes().vec(), (std::vector<int64_t>{2, bias->user_vector_size()}));
+  EXPECT_EQ(items.sizes().vec(), (std::vector<int64_t>{4, bias->item_vector_size()}));
+  EXPECT_TRUE(torch::equal(users + items.t(), all_scores(*bias, people)));
+  EXPECT_TRUE(torch::equal(bias->item_vectors(torch::tensor({2, 0})),
+                           items.index_select(0, torch::tensor({2, 0}))));
+  EXPECT_FALSE(bias->capabilities().factorises) << "a sum is no inner product";
+}
+
 TEST(Bias, RanksAsPopWhereNothingTellsInteractionsApart) {
   auto dataset = rated();
   dataset->parts[0].rating.assign(5, 1.0f);

@@ -62,7 +62,7 @@ inline std::unique_ptr<model::Method> method_of(const model::CatalogEntry& entry
   context.stages = stages;
   auto method = entry.create(context);
   for (model::Stage& stage : method->stages())
-    if (stage.solve) stage.solve();
+    if (stage.closed_form) stage.closed_form->solve();
   return method;
 }
 

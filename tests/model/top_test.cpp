@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
 
@@ -18,23 +19,25 @@ namespace {
 /// A recommender of given vectors, or of a given score matrix.
 struct Fixed : Recommender {
   torch::Tensor users, items;  // [U, D], [N, D]; or scores [U, N] in `users`, `items` undefined
+  torch::Tensor biases;        // [N] or undefined
   int64_t asked = 0;           // the largest number of queries asked at a time
 
   std::string name() const override { return "fixed"; }
   Capabilities capabilities() const override {
     Capabilities can;
-    can.represents = items.defined();
+    can.represents = can.factorises = items.defined();
     can.scores_all = !items.defined();
     return can;
   }
   int64_t item_count() const override { return items.defined() ? items.size(0) : users.size(1); }
-  torch::Tensor user_vectors(std::span<const Query> queries) override {
+  torch::Tensor user_vectors(std::span<const Query> queries, const torch::Tensor& = {}) override {
     asked = std::max<int64_t>(asked, static_cast<int64_t>(queries.size()));
     std::vector<int64_t> rows;
     for (const Query& query : queries) rows.push_back(*query.user);
     return users.index_select(0, torch::tensor(rows));
   }
-  torch::Tensor item_vectors() override { return items; }
+  torch::Tensor item_vectors(const torch::Tensor& = {}) override { return items; }
+  torch::Tensor item_biases() override { return biases; }
   void score_all(std::span<const Query> queries, torch::Tensor& out) override {
     if (items.defined()) return Recommender::score_all(queries, out);
     out.copy_(user_vectors(queries));
@@ -122,6 +125,48 @@ TEST(Top, VectorsAgainstASort) {
     model.items = whole_numbers(setting.items, 12, 2);
     check_against_sort(model, torch::matmul(model.users, model.items.t()), setting);
     EXPECT_LE(model.asked, 50);
+  }
+}
+
+TEST(Top, VectorsAndBiasesAgainstASort) {
+  for (const Setting& setting : {Setting{}, Setting{.among = true}}) {
+    Fixed model;
+    model.users = whole_numbers(setting.users, 12, 1);
+    model.items = whole_numbers(setting.items, 12, 2);
+    model.biases = whole_numbers(1, setting.items, 3)[0];
+    check_against_sort(model, torch::matmul(model.users, model.items.t()) + model.biases, setting);
+  }
+}
+
+TEST(Recommender, ScoresOfAFactorisationAddItsBiases) {
+  Fixed model;
+  model.users = whole_numbers(3, 4, 1);
+  model.items = whole_numbers(6, 4, 2);
+  model.biases = whole_numbers(1, 6, 3)[0];
+  std::vector<Query> queries(3);
+  for (size_t u = 0; u < queries.size(); ++u) queries[u].user = static_cast<Index>(u);
+  const torch::Tensor all = torch::matmul(model.users, model.items.t()) + model.biases;
+  torch::Tensor scores = torch::empty({3, 6});
+  model.score_all(queries, scores);
+  EXPECT_TRUE(torch::equal(scores, all));
+  const torch::Tensor candidates = torch::tensor({{5, 0}, {1, 1}, {2, 4}});
+  EXPECT_TRUE(torch::equal(model.score(queries, candidates), all.gather(1, candidates)));
+}
+
+TEST(Recommender, WhatItLacksIsNamed) {
+  Fixed model;
+  model.users = whole_numbers(3, 4, 1);
+  for (const auto& [capability, ask] : std::vector<std::pair<std::string, std::function<void()>>>{
+           {"probabilities", [&] { model.probabilities(model.users); }},
+           {"answers", [&] { model.answer({}); }},
+           {"represents", [&] { (void)model.user_vector_size(); }}}) {
+    try {
+      ask();
+      ADD_FAILURE() << capability;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Exit::config);
+      EXPECT_EQ(error.lines().front(), "fixed: does not have the capability '" + capability + "'");
+    }
   }
 }
 

@@ -121,7 +121,8 @@ TEST_F(StageSource, WhatDoesNotFitIsRefused) {
             std::string::npos);
   EXPECT_NE(refused("itself", "itself.yaml", "store").find("the recipe itself"), std::string::npos);
   write_file(folder_ / "md.yaml", std::string("data: {path: store}\n") + md_cvae);
-  EXPECT_NE(refused("stage", "md.yaml", "store").find("has no stage 'train'"), std::string::npos);
+  EXPECT_NE(refused("stage", "md.yaml", "store").find("has no multi-vae whose stage"),
+            std::string::npos);
 }
 
 using WholeRun = StoreTest;
