@@ -95,16 +95,27 @@ void plan_own(MethodPlan& plan, std::vector<std::string>& problems) {
   plan_parts(plan, problems);
 }
 
-/// The method of another recipe, on the data of this one.
-void plan_from_recipe(MethodPlan& plan, const fs::path& path, std::vector<std::string>& problems) {
-  const Recipe& whole = plan.recipe;
-  Recipe other = load_recipe(path, {}, problems);
-  other.data = whole.data;
-  other.seed = whole.seed;
-  other.device = whole.device;
-  other.threads = whole.threads;
-  plan.recipe = std::move(other);
-  plan_own(plan, problems);
+/// A part taken from a finished run, or made by another recipe on the data of this one, with what
+/// else its section says on top of that recipe.
+void plan_taken(MethodPlan& plan, const MethodPlan& whole, Json section,
+                std::vector<std::string>& problems) {
+  const std::string from = section["from"];
+  const fs::path source = find_source(from, whole.recipe.folder, plan.path + ".from");
+  section.erase("from");
+  if (RunFolder{source}.exists()) {
+    plan.from = source.string();
+    if (!section.empty())
+      problems.push_back(cat(plan.path, ": got '", section.begin().key(),
+                             "' beside `from`, and a finished run stays as it is; expected nothing "
+                             "else"));
+    return;
+  }
+  plan.recipe = load_recipe(source, {}, problems, section);
+  plan.recipe.data = whole.recipe.data;
+  plan.recipe.seed = whole.recipe.seed;
+  plan.recipe.device = whole.recipe.device;
+  plan.recipe.threads = whole.recipe.threads;
+  if (!plan.recipe.method.empty()) plan_own(plan, problems);
 }
 
 /// One of the ways a part can be given: by name, from a run or recipe, from files of vectors.
@@ -124,6 +135,11 @@ MethodPlan plan_part(const MethodPlan& whole, const std::string& path, const Jso
                      std::vector<std::string>& problems) {
   MethodPlan plan;
   plan.path = path;
+  if (section.is_object() && section.contains("from") && section["from"].is_string() &&
+      !section.contains("method") && !section.contains("users")) {
+    plan_taken(plan, whole, section, problems);
+    return plan;
+  }
   PartSection part;
   part.recipe = whole.recipe;
   part.recipe.method.clear();
@@ -143,15 +159,7 @@ MethodPlan plan_part(const MethodPlan& whole, const std::string& path, const Jso
   if (!section.is_object() || !one_source(part, path, problems)) return plan;
   plan.users = part.users;
   plan.items = part.items;
-  if (part.from.empty()) {
-    if (!plan.recipe.method.empty()) plan_own(plan, problems);
-    return plan;
-  }
-  const fs::path source = find_source(part.from, whole.recipe.folder, path + ".from");
-  if (RunFolder{source}.exists())
-    plan.from = source.string();
-  else
-    plan_from_recipe(plan, source, problems);
+  if (!plan.recipe.method.empty()) plan_own(plan, problems);
   return plan;
 }
 
@@ -192,6 +200,10 @@ MethodPlan plan_methods(const Recipe& recipe, std::vector<std::string>& problems
   plan.recipe = recipe;
   if (!recipe.method.empty()) plan_own(plan, problems);
   return plan;
+}
+
+std::vector<OptionRow> describe_part() {
+  return describe_options<PartSection>();
 }
 
 fs::path find_source(const std::string& from, const fs::path& beside, const std::string& where) {

@@ -39,6 +39,9 @@ struct MethodPlan {
 /// are appended to `problems`, a line each. Throws `missing` for a part's recipe that is not there.
 MethodPlan plan_methods(const Recipe& recipe, std::vector<std::string>& problems);
 
+/// The rows of a part's section, for the options page.
+std::vector<OptionRow> describe_part();
+
 /// The place that `from` names: as it stands, else beside the recipe. Throws `missing` naming
 /// `where`.
 fs::path find_source(const std::string& from, const fs::path& beside, const std::string& where);

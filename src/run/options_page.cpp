@@ -2,6 +2,7 @@
 
 #include "core/strings.h"
 #include "methods/catalog.h"
+#include "run/check_recipe.h"
 #include "run/recipe.h"
 
 namespace kindred::run {
@@ -27,6 +28,16 @@ std::string section(const std::string& title, const std::string& about,
   return text + "\n";
 }
 
+std::string parts_of(const model::CatalogEntry& entry) {
+  if (entry.parts.empty()) return "";
+  std::string text = "Parts:\n";
+  for (const model::PartSlot& slot : entry.parts)
+    text +=
+        cat("- `", slot.name, "`: ", slot.many ? cat("a list of at least ", slot.least, " ") : "",
+            slot.help, "\n");
+  return text + "\n";
+}
+
 }  // namespace
 
 std::string options_page() {
@@ -39,8 +50,13 @@ std::string options_page() {
                   "Under `stages.<name>` for one stage, under `train` for all; each method sets "
                   "its own defaults.",
                   describe_options<model::TrainOptions>());
+  text +=
+      section("A part",
+              "The section of a method's part: a recommender by its name with its own sections, "
+              "one taken from a run or another recipe, or vectors from files.",
+              describe_part());
   for (const model::CatalogEntry& entry : methods::catalog())
-    text += section(entry.name, entry.summary, entry.options());
+    text += section(entry.name, entry.summary, entry.options()) + parts_of(entry);
   return text;
 }
 

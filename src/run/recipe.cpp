@@ -49,12 +49,13 @@ void name_sections(const Json& json, Recipe& recipe) {
 }
 
 Recipe load_recipe(const fs::path& path, const std::vector<std::string>& assignments,
-                   std::vector<std::string>& problems) {
+                   std::vector<std::string>& problems, const Json& on_top) {
   if (!fs::exists(path))
     throw Error(Exit::missing, path.string(),
                 "there is no such recipe; recipes/ holds the shipped ones");
   Json json = parse_yaml(read_file(path, 1 << 20), path.string());
   if (json.is_null()) json = Json::object();
+  if (on_top.is_object()) json.merge_patch(on_top);
   for (const std::string& assignment : assignments) set_option(json, assignment);
   Recipe recipe = read(json, path.string(), problems);
   recipe.name = path.stem().string();

@@ -60,10 +60,11 @@ struct Recipe {
 /// method has no parts.
 void name_sections(const Json& json, Recipe& recipe);
 
-/// Reads a recipe and applies `--set` assignments. Problems of the recipe's own keys are appended
-/// to `problems`; throws only where the file cannot be read or is no YAML.
+/// Reads a recipe, puts `on_top` (keys and values as a recipe has them) over it and applies `--set`
+/// assignments. Problems of the recipe's own keys are appended to `problems`; throws only where the
+/// file cannot be read or is no YAML.
 Recipe load_recipe(const std::filesystem::path& path, const std::vector<std::string>& assignments,
-                   std::vector<std::string>& problems);
+                   std::vector<std::string>& problems, const Json& on_top = {});
 
 /// Takes `from` out of the sections of `stages`: by stage, the run folder or recipe that the stage
 /// is taken from.

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/yaml.h"
+#include "run/check_recipe.h"
 #include "run/options_page.h"
 #include "run/recipe.h"
 #include "run/registry.h"
@@ -40,7 +41,7 @@ TEST(Recipes, EveryShippedOneReads) {
     if (entry.path().extension() != ".yaml" || entry.path().parent_path().filename() == "lm")
       continue;
     std::vector<std::string> problems;
-    load_recipe(entry.path(), {}, problems);
+    plan_methods(load_recipe(entry.path(), {}, problems), problems);
     EXPECT_TRUE(problems.empty()) << entry.path() << ": " << (problems.empty() ? "" : problems[0]);
     const std::string first = read_file(entry.path()).substr(0, 200);
     EXPECT_NE(first.find("kindred "), std::string::npos)
