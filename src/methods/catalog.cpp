@@ -7,6 +7,7 @@
 #include "core/strings.h"
 #include "methods/cascade.h"
 #include "methods/cllm4rec.h"
+#include "methods/ensemble.h"
 #include "methods/md_cvae.h"
 
 namespace kindred::methods {
@@ -18,6 +19,7 @@ std::vector<model::CatalogEntry> all_entries() {
   // clang-format off
   list.push_back(md_cvae_entry());
   list.push_back(cllm4rec_entry());
+  list.push_back(ensemble_entry());
   list.push_back(cascade_entry());
   // clang-format on
   return list;

@@ -124,8 +124,11 @@ bool one_source(const PartSection& part, const std::string& path,
   const bool vectors = !part.users.empty() || !part.items.empty();
   const int ways = !part.recipe.method.empty() + !part.from.empty() + vectors;
   if (ways == 1 && (!vectors || (!part.users.empty() && !part.items.empty()))) return true;
+  const char* const got = ways == 0  ? "no source"
+                          : ways > 1 ? "several sources"
+                                     : "vectors of one side alone";
   problems.push_back(
-      cat(path, ": got ", ways == 0 ? "no source" : "several sources",
+      cat(path, ": got ", got,
           ", expected one of `method: NAME`, `from: RUN or RECIPE`, or `users: FILE` "
           "with `items: FILE`"));
   return false;
@@ -155,8 +158,9 @@ MethodPlan plan_part(const MethodPlan& whole, const std::string& path, const Jso
   OptionReader reader(section, path, problems);
   part.visit(reader);
   reader.finish();
+  const bool one = section.is_object() && one_source(part, path, problems);
   plan.recipe = std::move(part.recipe);
-  if (!section.is_object() || !one_source(part, path, problems)) return plan;
+  if (!one) return plan;
   plan.users = part.users;
   plan.items = part.items;
   if (!plan.recipe.method.empty()) plan_own(plan, problems);
