@@ -55,7 +55,7 @@ class Fitter {
   /// Validates, keeps the best, saves; whether training is over.
   bool end_epoch(TrainingModes& modes);
   void validate(TrainingModes& modes, double train_loss);
-  double selected(const NamedNumbers& numbers, double train_loss) const;
+  double selected(const Validation& validation, double train_loss) const;
   void keep_best(double value);
   void end();
   [[noreturn]] void diverged(const StepOutcome& outcome, const std::string& what);

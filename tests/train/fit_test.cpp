@@ -115,14 +115,11 @@ TEST(Fit, StopsEarlyAndPutsTheBestStateBack) {
   const std::vector<double> qualities{1, 5, 4, 7, 6, 6, 6, 9, 9};
   std::vector<torch::Tensor> tables;
   FitContext context = quiet_context();
-  context.validate = [&]() -> NamedNumbers {
+  context.validate = [&]() -> Validation {
     EXPECT_FALSE(model->dropout->is_training());
     tables.push_back(model->table.weight().clone());
-    return {{"quality", qualities[tables.size() - 1]}};
-  };
-  context.select = [](const std::string& expression, const NamedNumbers& numbers) {
-    EXPECT_EQ(expression, "quality");
-    return numbers.at(0).second;
+    const double quality = qualities[tables.size() - 1];
+    return {{{"badness", -quality}}, quality};
   };
   const FitResult result = fit(stage, context);
   EXPECT_EQ(result.epochs, 7);
@@ -174,6 +171,21 @@ TEST(Fit, SelectingWithoutValidationIsAnError) {
     FAIL() << "expected an error";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Exit::config);
+  }
+}
+
+TEST(Fit, AValidationWithoutAValueToSelectByIsAnError) {
+  auto model = std::make_shared<toy::Model>();
+  model::Stage stage = toy::stage(model, {2});
+  stage.train.select = "ndcg@10";
+  FitContext context = quiet_context();
+  context.validate = [] { return Validation{{{"auc", 0.5}}, std::nullopt}; };
+  try {
+    fit(stage, context);
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Exit::config);
+    EXPECT_NE(std::string(error.what()).find("stages.toy.select"), std::string::npos);
   }
 }
 
