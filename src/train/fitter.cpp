@@ -82,6 +82,9 @@ void Fitter::begin() {
   }
   if (context_.resume && context_.cut_back) context_.cut_back(state_.records);
   if (progress_) progress_->skip(static_cast<uint64_t>(state_.steps));
+  if (state_.finished || total_steps_ == 0) return;
+  for (const std::string& sentence : Plan(stage_).in_words())
+    log::info(cat("stage ", stage_.name, ": ", sentence));
 }
 
 void Fitter::save() {

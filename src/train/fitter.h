@@ -43,12 +43,13 @@ class Fitter {
   FitResult run();
 
  private:
-  /// Resumes, or starts in an emptied folder.
+  /// Resumes, or starts in an emptied folder; says how often an epoch passes over the data.
   void begin();
   void save();
   Json identity() const;
   void train_step(PreparedStep& step);
-  void add_gradients(model::Batch& batch, size_t index, StepOutcome& outcome);
+  /// Those of the step's batch `index`, whose first row is row `first` of the step's.
+  void add_gradients(size_t index, int64_t first, StepOutcome& outcome);
   bool limit_reached() const;
   /// Saves and throws `interrupted` when the stop token is set.
   void stop_if_asked();
