@@ -64,8 +64,10 @@ class MultiVae final : public model::Method {
     batches.seed = seed;
     batches.stream = "multi-vae";
     const int64_t steps = UserBatches(users, batches).steps();
-    batches.kl_weight = [options = options_, steps, total = steps * train_.epochs](int64_t epoch,
-                                                                                   int64_t step) {
+    const int64_t of_an_epoch =
+        train_.steps_per_epoch > 0 ? train_.steps_per_epoch * train_.accumulate : steps;
+    const int64_t total = of_an_epoch * train_.epochs;
+    batches.kl_weight = [options = options_, steps, total](int64_t epoch, int64_t step) {
       return annealed(options, epoch * steps + step, total);
     };
     return std::make_shared<UserVaeObjective>("multinomial", vae_, std::move(users), batches);

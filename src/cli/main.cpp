@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <optional>
 #include <thread>
 
 #include "cli/program.h"
@@ -11,6 +12,7 @@
 #include "core/strings.h"
 #include "kindred/kindred.h"
 #include "model/threads.h"
+#include "train/scopes.h"
 
 namespace kindred::cli {
 namespace {
@@ -44,6 +46,7 @@ void declare_shared(CLI::App& app, Program& program) {
 int main(int argc, char** argv) {
   CLI::App app("", "kindred");
   Program program;
+  std::optional<train::FlushDenormals> denormals;
   program.stop = stop_on_signals();
   declare_shared(app, program);
   for (const auto add : {add_prepare, add_train, add_evaluate, add_recommend, add_score, add_answer,
@@ -53,6 +56,7 @@ int main(int argc, char** argv) {
     if (program.quiet) log::set_level(log::Level::warning);
     const int all = std::max(1u, std::thread::hardware_concurrency());
     model::use_threads(program.threads > 0 ? program.threads : all);
+    denormals.emplace();
   });
   try {
     app.parse(argc, argv);

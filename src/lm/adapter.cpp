@@ -217,8 +217,21 @@ bool Backbone::adapted() const {
          });
 }
 
+std::vector<torch::Tensor> Backbone::held_tensors() const {
+  std::vector<torch::Tensor> held;
+  for (const auto& adapter : adapters_) {
+    for (auto& [name, tensor] : adapter->named_parameters()) held.push_back(tensor);
+  }
+  return held;
+}
+
 bool Backbone::adapters_learn() const {
-  return std::ranges::any_of(adapters_, [](const auto& one) { return one->trainable_; });
+  return std::ranges::any_of(adapters_, [](const auto& adapter) {
+    return std::ranges::any_of(adapter->low_,
+                               [](const auto& low) { return low.low_rank->requires_grad(); }) ||
+           std::ranges::any_of(adapter->own_,
+                               [](const auto& own) { return own.slot.requires_grad(); });
+  });
 }
 
 bool Backbone::adapters_drop() const {
@@ -226,11 +239,13 @@ bool Backbone::adapters_drop() const {
                              [](const auto& one) { return one->config().lora_dropout > 0; });
 }
 
-PassDropout Backbone::draw_adapter_dropout() const {
-  PassDropout dropout;
-  dropout.adapters = is_training() && adapters_drop();
-  if (dropout.adapters) dropout.seed = draw_dropout_seed();
-  return dropout;
+PassDropout Backbone::draw_dropout(PassDropout shares, const Packed& input) const {
+  if (!is_training()) return {};
+  shares.adapters = adapters_drop();
+  if (!shares.adapters && shares.embedding + shares.attention + shares.residual == 0) return {};
+  shares.seed = draw_dropout_seed();
+  shares.rows = mask_rows(input.offsets, input.places);
+  return shares;
 }
 
 void Backbone::use(std::vector<std::shared_ptr<Adapter>> adapters) {

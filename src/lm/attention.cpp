@@ -2,8 +2,7 @@
 
 #include <ATen/Parallel.h>
 
-#include <limits>
-
+#include "core/error.h"
 #include "lm/attention_cuda.h"
 #include "lm/element.h"
 #include "lm/for_heads.h"
@@ -44,7 +43,7 @@ kernels::AttentionHead<E> head_of(const E* qkv, const Widths& w, const Attention
           w.head,
           static_cast<float>(shape.scale),
           shape.dropout,
-          static_cast<uint64_t>(begin * shape.heads + head),
+          static_cast<uint64_t>(shape.mask_row(sequence) * shape.heads + head),
           static_cast<uint64_t>(shape.heads),
           1,
           shape.causal};
@@ -103,12 +102,12 @@ torch::Tensor attend_plain(const torch::Tensor& queries, const KeysValues& cache
       .reshape({queries.size(0), w.queries});
 }
 
-// Masks of the rows (token, head) of `n` tokens from `begin` on: [H, n, n].
-torch::Tensor attention_mask(const AttentionShape& shape, int64_t begin, int64_t n) {
+// Masks of the rows (token, head) of `n` tokens of which the first draws row `first`: [H, n, n].
+torch::Tensor attention_mask(const AttentionShape& shape, int64_t first, int64_t n) {
   auto mask = torch::ones({shape.heads, n, n});
   for (int64_t h = 0; h < shape.heads; ++h) {
     for (int64_t i = 0; i < n; ++i) {
-      kernels::drop_row(shape.dropout, static_cast<uint64_t>((begin + i) * shape.heads + h), n,
+      kernels::drop_row(shape.dropout, static_cast<uint64_t>((first + i) * shape.heads + h), n,
                         mask.data_ptr<float>() + (h * n + i) * n);
     }
   }
@@ -134,19 +133,21 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
     context->saved_data["key"] = static_cast<int64_t>(shape.dropout.key);
     context->saved_data["probability"] = static_cast<double>(shape.dropout.probability);
     context->saved_data["causal"] = shape.causal;
+    context->saved_data["mask_rows"] = shape.mask_rows;
     context->save_for_backward({dense, out, log_sums});
     return out;
   }
 
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
     const auto saved = context->get_saved_variables();
-    const AttentionShape shape{context->saved_data["offsets"].toIntVector(),
-                               context->saved_data["heads"].toInt(),
-                               context->saved_data["key_heads"].toInt(),
-                               context->saved_data["scale"].toDouble(),
-                               {static_cast<uint64_t>(context->saved_data["key"].toInt()),
-                                static_cast<float>(context->saved_data["probability"].toDouble())},
-                               context->saved_data["causal"].toBool()};
+    AttentionShape shape{context->saved_data["offsets"].toIntVector(),
+                         context->saved_data["heads"].toInt(),
+                         context->saved_data["key_heads"].toInt(),
+                         context->saved_data["scale"].toDouble(),
+                         {static_cast<uint64_t>(context->saved_data["key"].toInt()),
+                          static_cast<float>(context->saved_data["probability"].toDouble())},
+                         context->saved_data["causal"].toBool()};
+    shape.mask_rows = context->saved_data["mask_rows"].toIntVector();
     return {attention_backward(saved[0], shape, saved[1], saved[2], gradients[0].contiguous()),
             torch::Tensor()};
   }
@@ -334,21 +335,19 @@ torch::Tensor attention_behind(const torch::Tensor& qkv, const AttentionShape& s
       .to(qkv.scalar_type());
 }
 
-uint64_t draw_dropout_seed() {
-  return static_cast<uint64_t>(
-      torch::randint(std::numeric_limits<int64_t>::max(), {1}, torch::kInt64).item<int64_t>());
-}
-
-torch::Tensor dropped(const torch::Tensor& x, const Dropout& dropout) {
+torch::Tensor dropped(const torch::Tensor& x, const Dropout& dropout,
+                      std::span<const int64_t> rows) {
   if (!dropout.active()) return x;
   if (!x.device().is_cpu()) return torch::dropout(x, dropout.probability, true);
   auto mask = torch::ones(x.sizes(), torch::kFloat);
-  const int64_t rows = x.size(0), columns = rows > 0 ? x.numel() / rows : 0;
+  const int64_t count = x.size(0), columns = count > 0 ? x.numel() / count : 0;
+  check(rows.empty() || static_cast<int64_t>(rows.size()) == count, "a row of the mask for each");
   float* data = mask.data_ptr<float>();
   at::parallel_for(
-      0, rows, row_grain(std::max<int64_t>(1, columns)), [&](int64_t begin, int64_t end) {
+      0, count, row_grain(std::max<int64_t>(1, columns)), [&](int64_t begin, int64_t end) {
         for (int64_t r = begin; r < end; ++r) {
-          kernels::drop_row(dropout, static_cast<uint64_t>(r), columns, data + r * columns);
+          const int64_t row = rows.empty() ? r : rows[static_cast<size_t>(r)];
+          kernels::drop_row(dropout, static_cast<uint64_t>(row), columns, data + r * columns);
         }
       });
   return x * mask.to(x.scalar_type());
@@ -366,9 +365,10 @@ torch::Tensor attention_plain(const torch::Tensor& qkv, const AttentionShape& sh
     const auto values = by_head(rows.narrow(1, w.queries + w.keys, w.keys), w.head, w.group);
     auto weights = probabilities(queries, keys, shape).to(qkv.scalar_type());
     if (shape.dropout.active()) {
-      weights = qkv.device().is_cpu()
-                    ? weights * attention_mask(shape, begin, n).to(weights.scalar_type())
-                    : torch::dropout(weights, shape.dropout.probability, true);
+      weights =
+          qkv.device().is_cpu()
+              ? weights * attention_mask(shape, shape.mask_row(s), n).to(weights.scalar_type())
+              : torch::dropout(weights, shape.dropout.probability, true);
     }
     outputs.push_back(torch::matmul(weights, values).transpose(0, 1).reshape({n, w.queries}));
   }

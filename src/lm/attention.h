@@ -23,7 +23,13 @@ struct AttentionShape {
   /// [S] leading tokens of each sequence that take no gradient; empty: none. Only
   /// attention_backward reads it.
   std::vector<int64_t> fixed = {};
+  /// [S] rows of the dropout's mask, times H, that the sequences' first tokens draw; empty: their
+  /// packed numbers.
+  std::vector<int64_t> mask_rows = {};
 
+  int64_t mask_row(size_t sequence) const {
+    return mask_rows.empty() ? offsets[sequence] : mask_rows[sequence];
+  }
   /// d, given the width of qkv.
   int64_t head_dim(int64_t width) const { return width / (heads + 2 * key_heads); }
 };
@@ -38,9 +44,10 @@ torch::Tensor attention(const torch::Tensor& qkv, const AttentionShape& shape);
 /// elsewhere by ATen's generator.
 torch::Tensor attention_plain(const torch::Tensor& qkv, const AttentionShape& shape);
 
-/// x [R, columns…] through a dropout: on a processor by the masks of its rows 0 .. R - 1, elsewhere
-/// by ATen's generator. Differentiable.
-torch::Tensor dropped(const torch::Tensor& x, const Dropout& dropout);
+/// x [R, columns…] through a dropout: on a processor by the mask's rows `rows` [R] (empty: 0 .. R -
+/// 1), elsewhere by ATen's generator. Differentiable.
+torch::Tensor dropped(const torch::Tensor& x, const Dropout& dropout,
+                      std::span<const int64_t> rows = {});
 
 /// Forward without a graph: out [T, H d]; log_sums [T, H] float when defined.
 void attention_forward(const torch::Tensor& qkv, const AttentionShape& shape, torch::Tensor& out,

@@ -15,6 +15,7 @@
 
 #include "core/json.h"
 #include "lm/linear.h"
+#include "model/holds_tensors.h"
 
 namespace kindred::lm {
 
@@ -27,6 +28,9 @@ struct Packed {
   /// [S] how many leading tokens of each sequence nothing trainable feeds: their embeddings get no
   /// gradient, and none is computed. Empty: 0.
   std::vector<int64_t> fixed = {};
+  /// [S] the rows of the batch that the sequences belong to, by which dropout is drawn: sequences
+  /// of one row drop the same elements. Empty: their own numbers.
+  std::vector<int64_t> places = {};
 
   int64_t sequences() const { return static_cast<int64_t>(offsets.size()) - 1; }
   int64_t tokens() const { return offsets.back(); }
@@ -43,7 +47,7 @@ struct LoadOptions {
 };
 
 /// A language model. Parameter names are Hugging Face's.
-class Backbone : public torch::nn::Module {
+class Backbone : public torch::nn::Module, public model::HoldsTensors {
  public:
   virtual std::string kind() const = 0;  ///< model_type of config.json
   virtual int64_t hidden_size() const = 0;
@@ -74,6 +78,9 @@ class Backbone : public torch::nn::Module {
   /// Takes them out again: the weights are bit for bit what they were.
   void unmerge();
 
+  /// Of the adapters in use.
+  std::vector<torch::Tensor> held_tensors() const override;
+
   /// Word tables and heads, which stand outside the blocks.
   virtual std::set<std::string> tables() const { return {}; }
   /// The table that is the head too; empty: none.
@@ -89,13 +96,13 @@ class Backbone : public torch::nn::Module {
   bool checkpoints() const { return checkpoints_; }
   /// Whether adapters in use change what is computed beside the weights.
   bool adapted() const;
-  /// Whether an adapter in use takes gradients: it then feeds every token.
+  /// Whether a tensor of an adapter in use takes gradients now: it then feeds every token.
   bool adapters_learn() const;
   /// Whether an adapter in use drops elements in training.
   bool adapters_drop() const;
-  /// The dropout of adapters alone in one pass: a seed from ATen's generator while training, else
-  /// none.
-  PassDropout draw_adapter_dropout() const;
+  /// The dropout of one pass over packed sequences: while training these shares and the adapters',
+  /// with a seed and the rows drawn, else none.
+  PassDropout draw_dropout(PassDropout shares, const Packed& input) const;
   /// Whether an adapter in use has values of its own for tensors inside the blocks.
   bool replaced_inside() const { return replaced_inside_; }
 

@@ -85,18 +85,19 @@ kernels::AttentionHead<E> head_of(const torch::Tensor& queries, const KeyRows& r
                                   const BiasedShape& shape, size_t sequence, int64_t head, E type) {
   const int64_t d = queries.size(1) / shape.heads, begin = shape.queries[sequence];
   const int64_t n = extent(shape.queries, sequence), m = read.keys.size(0);
-  kernels::AttentionHead<E> made{data_of(queries, type) + begin * queries.stride(0) + head * d,
-                                 data_of(read.keys, type) + head * d,
-                                 data_of(read.values, type) + head * d,
-                                 queries.stride(0),
-                                 read.keys.stride(0),
-                                 n,
-                                 m,
-                                 d,
-                                 1.0f,
-                                 shape.dropout,
-                                 static_cast<uint64_t>(begin * shape.heads + head),
-                                 static_cast<uint64_t>(shape.heads)};
+  kernels::AttentionHead<E> made{
+      data_of(queries, type) + begin * queries.stride(0) + head * d,
+      data_of(read.keys, type) + head * d,
+      data_of(read.values, type) + head * d,
+      queries.stride(0),
+      read.keys.stride(0),
+      n,
+      m,
+      d,
+      1.0f,
+      shape.dropout,
+      static_cast<uint64_t>(shape.mask_row(sequence) * shape.heads + head),
+      static_cast<uint64_t>(shape.heads)};
   made.causal = shape.causal;
   if (shape.bias.defined()) {
     const int64_t row = shape.bias.size(1), last = shape.causal ? m : n;
@@ -135,19 +136,21 @@ class BiasedAttention : public torch::autograd::Function<BiasedAttention> {
     context->saved_data["causal"] = shape.causal;
     context->saved_data["key"] = static_cast<int64_t>(shape.dropout.key);
     context->saved_data["probability"] = static_cast<double>(shape.dropout.probability);
+    context->saved_data["mask_rows"] = shape.mask_rows;
     context->save_for_backward({queries, keys_values, out, log_sums, shape.bias});
     return out;
   }
 
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
     const auto saved = context->get_saved_variables();
-    const BiasedShape shape{context->saved_data["queries"].toIntVector(),
-                            context->saved_data["keys"].toIntVector(),
-                            context->saved_data["heads"].toInt(),
-                            context->saved_data["causal"].toBool(),
-                            saved[4],
-                            {static_cast<uint64_t>(context->saved_data["key"].toInt()),
-                             static_cast<float>(context->saved_data["probability"].toDouble())}};
+    BiasedShape shape{context->saved_data["queries"].toIntVector(),
+                      context->saved_data["keys"].toIntVector(),
+                      context->saved_data["heads"].toInt(),
+                      context->saved_data["causal"].toBool(),
+                      saved[4],
+                      {static_cast<uint64_t>(context->saved_data["key"].toInt()),
+                       static_cast<float>(context->saved_data["probability"].toDouble())}};
+    shape.mask_rows = context->saved_data["mask_rows"].toIntVector();
     const torch::Tensor &queries = saved[0], &keys_values = saved[1], &out = saved[2];
     const auto given = gradients[0].contiguous();
     const auto read = rows_of(keys_values, shape.keys);

@@ -27,6 +27,13 @@ struct BiasedShape {
   /// By sequence [H, n, m], as bias_matrices() makes them: what the plain form then takes for
   /// `bias`.
   std::vector<torch::Tensor> matrices = {};
+  /// [S] rows of the dropout's mask, times H, that the sequences' first queries draw; empty: their
+  /// packed numbers.
+  std::vector<int64_t> mask_rows = {};
+
+  int64_t mask_row(size_t sequence) const {
+    return mask_rows.empty() ? queries[sequence] : mask_rows[sequence];
+  }
 };
 
 /// The bias of each sequence, one tensor for all of a size: made once, several blocks may use them.

@@ -100,17 +100,12 @@ torch::Tensor Decoder::norm(const torch::Tensor& x, const NormWeights& weights) 
   return norm_rows(x, weights, layout_.centred_norm, layout_.epsilon);
 }
 
-PassDropout Decoder::draw_dropout() const {
-  PassDropout dropout;
-  if (!is_training()) return dropout;
-  dropout.embedding = static_cast<float>(layout_.embedding_dropout);
-  dropout.attention = static_cast<float>(layout_.attention_dropout);
-  dropout.residual = static_cast<float>(layout_.residual_dropout);
-  dropout.adapters = adapters_drop();
-  if (dropout.adapters || dropout.embedding + dropout.attention + dropout.residual > 0) {
-    dropout.seed = draw_dropout_seed();
-  }
-  return dropout;
+PassDropout Decoder::shares() const {
+  PassDropout shares;
+  shares.embedding = static_cast<float>(layout_.embedding_dropout);
+  shares.attention = static_cast<float>(layout_.attention_dropout);
+  shares.residual = static_cast<float>(layout_.residual_dropout);
+  return shares;
 }
 
 torch::Tensor Decoder::feed_forward(const Block& block, const torch::Tensor& x,
@@ -127,10 +122,10 @@ torch::Tensor Decoder::block_forward(size_t layer, const torch::Tensor& x, const
   const bool first = layout_.norm_first;
   const auto qkv = block.qkv->forward(first ? norm(x, block.norm_1) : x, compute_, dropout);
   const auto out = block.out->forward(attend(qkv, layer), compute_, dropout).to(torch::kFloat);
-  auto middle = x + dropped(out, dropout.after_attention(layer));
+  auto middle = x + dropped(out, dropout.after_attention(layer), dropout.tokens());
   if (!first) middle = norm(middle, block.norm_1);
   const auto added = feed_forward(block, first ? norm(middle, block.norm_2) : middle, dropout);
-  const auto end = middle + dropped(added, dropout.after_feed_forward(layer));
+  const auto end = middle + dropped(added, dropout.after_feed_forward(layer), dropout.tokens());
   return first ? end : norm(end, block.norm_2);
 }
 
@@ -139,13 +134,14 @@ Decoder::Attend Decoder::packed_attend(const std::vector<int64_t>& offsets,
   return [this, offsets, dropout](const torch::Tensor& qkv, size_t layer) {
     AttentionShape shape = attention_shape(offsets, layer);
     shape.dropout = dropout.of_attention(layer);
+    shape.mask_rows = dropout.firsts();
     return attention(rotary_ ? rotary_->turned(qkv, offsets, {}) : qkv, shape);
   };
 }
 
 torch::Tensor Decoder::hidden(const Packed& input, const torch::Tensor& rows) {
   check_packed(input, layout_.border_size, layout_.context);
-  const PassDropout dropout = draw_dropout();
+  const PassDropout dropout = draw_dropout(shares(), input);
   auto x = start(input.embeddings, input.offsets);
   // Trainable weights take the ordinary graph, a frozen model its own.
   if (frozen_ != nullptr && !replaced_inside()) {
@@ -154,7 +150,7 @@ torch::Tensor Decoder::hidden(const Packed& input, const torch::Tensor& rows) {
         frozen_, x, {input.offsets, rows, dropout, fixed, checkpoints(), {}, nullptr});
     return layout_.project_out ? project_out_->forward(states, compute_).to(torch::kFloat) : states;
   }
-  x = dropped(x, dropout.of_embedding());
+  x = dropped(x, dropout.of_embedding(), dropout.tokens());
   const Attend attend = packed_attend(input.offsets, dropout);
   for (size_t i = 0; i < blocks_.size(); ++i) x = block_forward(i, x, attend, dropout);
   return finish(rows.defined() ? x.index_select(0, rows) : x);
@@ -162,9 +158,9 @@ torch::Tensor Decoder::hidden(const Packed& input, const torch::Tensor& rows) {
 
 std::vector<torch::Tensor> Decoder::hidden_layers(const Packed& input) {
   check_packed(input, layout_.border_size, layout_.context);
-  const PassDropout dropout = draw_dropout();
+  const PassDropout dropout = draw_dropout(shares(), input);
   std::vector<torch::Tensor> layers = {
-      dropped(start(input.embeddings, input.offsets), dropout.of_embedding())};
+      dropped(start(input.embeddings, input.offsets), dropout.of_embedding(), dropout.tokens())};
   const Attend attend = packed_attend(input.offsets, dropout);
   for (size_t i = 0; i < blocks_.size(); ++i) {
     layers.push_back(block_forward(i, layers.back(), attend, dropout));

@@ -69,8 +69,8 @@ class Decoder : public CausalLM {
   /// How one pass mixes tokens: qkv of a layer -> what attention gives.
   using Attend = std::function<torch::Tensor(const torch::Tensor& qkv, size_t layer)>;
 
-  /// The dropout of the next pass: a seed from ATen's generator while training, else none.
-  PassDropout draw_dropout() const;
+  /// What the configuration drops while training.
+  PassDropout shares() const;
 
   void load_layers(Weights weights, const LoadOptions& options);
   void prepare_frozen();

@@ -23,6 +23,18 @@ struct Encoder::Pass {
   PassDropout dropout;
 };
 
+namespace {
+
+// The dropout of these rows of a pass alone (undefined: of all). Elsewhere than on a processor
+// masks are not drawn by rows.
+PassDropout of_rows(const PassDropout& dropout, const torch::Tensor& rows) {
+  if (!rows.defined() || !rows.device().is_cpu()) return dropout;
+  const auto dense = rows.contiguous();
+  return dropout.at({dense.const_data_ptr<int64_t>(), static_cast<size_t>(dense.numel())});
+}
+
+}  // namespace
+
 Encoder::Encoder(EncoderPlan plan, Weights weights, const LoadOptions& options)
     : layout_(std::move(plan.layout)), config_(std::move(plan.config)) {
   model::secure_threads();
@@ -106,13 +118,10 @@ Encoder::Pass Encoder::begin(const Packed& input, const TokenMarks& marks) const
   Pass pass{input.offsets, {}, {}, {}};
   add_bias(pass);
   if (layout_.windowed()) pass.global = global_tokens(input.offsets, marks.global);
-  if (!is_training()) return pass;
-  pass.dropout.embedding = pass.dropout.residual = static_cast<float>(layout_.hidden_dropout);
-  pass.dropout.attention = static_cast<float>(layout_.attention_dropout);
-  pass.dropout.adapters = adapters_drop();
-  if (pass.dropout.adapters || pass.dropout.embedding + pass.dropout.attention > 0) {
-    pass.dropout.seed = draw_dropout_seed();
-  }
+  PassDropout shares;
+  shares.embedding = shares.residual = static_cast<float>(layout_.hidden_dropout);
+  shares.attention = static_cast<float>(layout_.attention_dropout);
+  pass.dropout = draw_dropout(shares, input);
   return pass;
 }
 
@@ -150,19 +159,22 @@ torch::Tensor Encoder::attend(size_t layer, const torch::Tensor& x, const Pass& 
     const auto queries = qkv.narrow(1, 0, d) * scale, read = qkv.narrow(1, d, 2 * d);
     BiasedShape shape = *pass.biased;
     shape.dropout = dropout;
+    shape.mask_rows = pass.dropout.firsts();
     // The bias learns by the plain form alone.
     return shape.matrices.empty() ? biased_attention(queries, read, shape)
                                   : biased_attention_plain(queries, read, shape);
   }
   if (block.global_query == nullptr) {
-    return attention(qkv, {pass.offsets, layout_.heads, layout_.heads, scale, dropout, false});
+    AttentionShape shape{pass.offsets, layout_.heads, layout_.heads, scale, dropout, false};
+    shape.mask_rows = pass.dropout.firsts();
+    return attention(qkv, shape);
   }
   const WindowShape shape{pass.offsets, pass.global,  layout_.heads,
                           scale,        block.window, dropout.probability};
   if (pass.global.empty()) return window_attention(qkv, shape);
   const auto at = torch::tensor(pass.global, torch::kInt64).to(x.device());
   const GlobalProjections global{
-      block.global_query->forward(x.index_select(0, at), compute_, pass.dropout),
+      block.global_query->forward(x.index_select(0, at), compute_, pass.dropout.at(pass.global)),
       block.global_keys->forward(x, compute_, pass.dropout)};
   return window_attention(qkv, shape, global);
 }
@@ -175,19 +187,22 @@ torch::Tensor Encoder::block_forward(size_t layer, const torch::Tensor& x, const
     mixed = mixed.index_select(0, rows);
     before = x.index_select(0, rows);
   }
-  auto out = block.out->forward(mixed, compute_, pass.dropout).to(torch::kFloat);
-  if (layout_.drops_attention_output) out = dropped(out, pass.dropout.after_attention(layer));
+  const PassDropout dropout = of_rows(pass.dropout, rows);
+  auto out = block.out->forward(mixed, compute_, dropout).to(torch::kFloat);
+  if (layout_.drops_attention_output) {
+    out = dropped(out, dropout.after_attention(layer), dropout.tokens());
+  }
   const auto middle = norm(before + out, block.norm_1);
-  const auto inner =
-      activate(layout_.activation, block.up->forward(middle, compute_, pass.dropout));
-  const auto added = block.down->forward(inner, compute_, pass.dropout).to(torch::kFloat);
-  return norm(middle + dropped(added, pass.dropout.after_feed_forward(layer)), block.norm_2);
+  const auto inner = activate(layout_.activation, block.up->forward(middle, compute_, dropout));
+  auto added = block.down->forward(inner, compute_, dropout).to(torch::kFloat);
+  added = dropped(added, dropout.after_feed_forward(layer), dropout.tokens());
+  return norm(middle + added, block.norm_2);
 }
 
 torch::Tensor Encoder::hidden(const Packed& input, const torch::Tensor& rows,
                               const TokenMarks& marks) {
   const Pass pass = begin(input, marks);
-  auto x = dropped(start(input, marks), pass.dropout.of_embedding());
+  auto x = dropped(start(input, marks), pass.dropout.of_embedding(), pass.dropout.tokens());
   const bool learns = torch::GradMode::is_enabled() && x.requires_grad();
   if (frozen_ != nullptr && !learns && !is_training() && !adapted()) {
     x = frozen_states(*frozen_, x.contiguous(), input.offsets);
@@ -202,7 +217,8 @@ torch::Tensor Encoder::hidden(const Packed& input, const torch::Tensor& rows,
 
 std::vector<torch::Tensor> Encoder::hidden_layers(const Packed& input, const TokenMarks& marks) {
   const Pass pass = begin(input, marks);
-  std::vector<torch::Tensor> layers = {dropped(start(input, marks), pass.dropout.of_embedding())};
+  std::vector<torch::Tensor> layers = {
+      dropped(start(input, marks), pass.dropout.of_embedding(), pass.dropout.tokens())};
   for (size_t i = 0; i < blocks_.size(); ++i) {
     layers.push_back(block_forward(i, layers.back(), pass));
   }

@@ -21,12 +21,12 @@ struct StreamGradient {
 };
 
 // What a norm's backward pass needs: its saved part, and the dropout of the product that reads the
-// stream's gradient next, with that product's tokens.
+// stream's gradient next, with what its rows draw.
 struct NormGradient {
   const NormWeights& weights;
   const SavedNorm& saved;
   Dropout dropout;
-  torch::Tensor tokens;
+  torch::Tensor drawn;
 };
 
 // stream += the norm's gradient.
@@ -34,7 +34,7 @@ void norm_backward(const FrozenStack& stack, const NormGradient& at, const torch
                    StreamGradient& stream) {
   const int64_t rows = stream.d_x.size(0), d = stream.d_x.size(1);
   const kernels::Norm norm = norm_of(stack, at.weights);
-  const Added added{stream.d_added, at.dropout, at.tokens};
+  const Added added{stream.d_added, at.dropout, at.drawn};
   with_element(stack.compute, [&](auto element) {
     auto *unit = data_of(at.saved.normalised, element), *copy = data_of(added.values, element);
     float *d_x = data_of(stream.d_x, float{}), *rstd = data_of(at.saved.rstd, float{});
@@ -82,7 +82,7 @@ class Backward {
   using Input = std::function<torch::Tensor()>;
 
   torch::Tensor through(const Linear& layer, const Additions& additions, const torch::Tensor& d_y,
-                        const torch::Tensor& tokens, const Input& input);
+                        const torch::Tensor& drawn, const Input& input);
   void feed_forward(size_t i, const SavedBlock& kept);
   torch::Tensor mixing(size_t i, const SavedBlock& kept);
   void block(size_t i, const SavedBlock& kept);
@@ -100,27 +100,26 @@ class Backward {
 };
 
 torch::Tensor Backward::through(const Linear& layer, const Additions& additions,
-                                const torch::Tensor& d_y, const torch::Tensor& tokens,
+                                const torch::Tensor& d_y, const torch::Tensor& drawn,
                                 const Input& input) {
   auto d_x = layer.frozen()->backward(d_y);
   if (!additions.empty()) {
-    additions.backward(additions.trains() ? input() : torch::Tensor(), d_y, d_x, tokens,
-                       gradients_);
+    additions.backward(additions.trains() ? input() : torch::Tensor(), d_y, d_x, drawn, gradients_);
   }
   return d_x;
 }
 
 void Backward::feed_forward(size_t i, const SavedBlock& kept) {
   const FrozenBlock& block = stack_.blocks[i];
-  const torch::Tensor tokens = pass_.backward_tokens(i);
-  const auto d_activated = through(*block.down, pass_.additions[i].down, stream_.input(), tokens,
+  const torch::Tensor drawn = pass_.backward_drawn(i);
+  const auto d_activated = through(*block.down, pass_.additions[i].down, stream_.input(), drawn,
                                    [&] { return activated_of(stack_, kept.inner); });
   const auto d_inner = stack_.gated
                            ? gated_backward(stack_.activation, kept.inner, d_activated)
                            : activation_backward(stack_.activation, kept.inner, d_activated);
-  const auto d_normed = through(*block.up, pass_.additions[i].up, d_inner, tokens,
+  const auto d_normed = through(*block.up, pass_.additions[i].up, d_inner, drawn,
                                 [&] { return normed_again(stack_, block.norm_2, kept.norm_2); });
-  norm_backward(stack_, {block.norm_2, kept.norm_2, pass_.dropout.after_attention(i), tokens},
+  norm_backward(stack_, {block.norm_2, kept.norm_2, pass_.dropout.after_attention(i), drawn},
                 d_normed, stream_);
 }
 
@@ -129,7 +128,7 @@ torch::Tensor Backward::mixing(size_t i, const SavedBlock& kept) {
   const FrozenBlock& block = stack_.blocks[i];
   const bool cuts = pass_.cuts(i);
   auto d_mixed =
-      through(*block.out, pass_.additions[i].out, stream_.input(), pass_.backward_tokens(i),
+      through(*block.out, pass_.additions[i].out, stream_.input(), pass_.backward_drawn(i),
               [&] { return cuts ? kept.mixed.index_select(0, pass_.rows) : kept.mixed; });
   if (cuts) {
     d_mixed = spread(pass_, d_mixed);
@@ -155,15 +154,14 @@ void Backward::block(size_t i, const SavedBlock& kept) {
   if (i == 0 && !needs_input_) {
     torch::Tensor nobody;
     if (pass_.additions[i].qkv.trains()) {
-      pass_.additions[i].qkv.backward(input(), d_qkv, nobody, pass_.tail.tokens, gradients_);
+      pass_.additions[i].qkv.backward(input(), d_qkv, nobody, pass_.drawn.live, gradients_);
     }
     return;
   }
-  const auto d_normed =
-      through(*block.qkv, pass_.additions[i].qkv, d_qkv, pass_.tail.tokens, input);
+  const auto d_normed = through(*block.qkv, pass_.additions[i].qkv, d_qkv, pass_.drawn.live, input);
   // Nothing reads the first block's input through a product.
   const Dropout next = i > 0 ? pass_.dropout.after_feed_forward(i - 1) : Dropout{};
-  norm_backward(stack_, {block.norm_1, kept.norm_1, next, pass_.tail.tokens}, d_normed, stream_);
+  norm_backward(stack_, {block.norm_1, kept.norm_1, next, pass_.drawn.live}, d_normed, stream_);
 }
 
 torch::Tensor Backward::run(const torch::Tensor& d_hidden) {
@@ -171,8 +169,8 @@ torch::Tensor Backward::run(const torch::Tensor& d_hidden) {
   const auto d_states = pass_.rows.defined() ? d_hidden : pass_.tail.of(d_hidden);
   stream_ = StreamGradient(torch::zeros_like(d_states), stack_.compute, pass_.dropout.residual > 0);
   const Dropout last = blocks > 0 ? pass_.dropout.after_feed_forward(blocks - 1) : Dropout{};
-  const auto tokens = blocks > 0 ? pass_.backward_tokens(blocks - 1) : torch::Tensor();
-  norm_backward(stack_, {stack_.final_norm, saved_.final_norm, last, tokens}, d_states, stream_);
+  const auto drawn = blocks > 0 ? pass_.backward_drawn(blocks - 1) : torch::Tensor();
+  norm_backward(stack_, {stack_.final_norm, saved_.final_norm, last, drawn}, d_states, stream_);
   size_t lowest = 0;
   while (!needs_input_ && lowest < blocks && !has_additions(lowest)) ++lowest;
   for (size_t i = blocks; i-- > lowest;) {
@@ -191,7 +189,7 @@ torch::Tensor Backward::run(const torch::Tensor& d_hidden) {
   if (pass_.tail.tokens.defined()) {
     d_x = torch::zeros({pass_.offsets.back(), d_x.size(1)}).index_copy_(0, pass_.tail.tokens, d_x);
   }
-  drop_rows(pass_.dropout.of_embedding(), d_x);
+  drop_input(pass_, d_x);
   return d_x;
 }
 

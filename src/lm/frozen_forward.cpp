@@ -7,9 +7,9 @@ namespace kindred::lm::frozen {
 namespace {
 
 torch::Tensor product(const Linear& layer, const Additions& additions, const torch::Tensor& x,
-                      const torch::Tensor& tokens) {
+                      const torch::Tensor& drawn) {
   auto y = layer.frozen()->forward(x);
-  additions.forward(x, y, tokens);
+  additions.forward(x, y, drawn);
   return y;
 }
 
@@ -50,7 +50,7 @@ torch::Tensor mix_tokens(const Pass& pass, size_t layer, const Added& added, tor
   const FrozenBlock& block = stack.blocks[layer];
   const auto normed = add_norm(stack, block.norm_1, added, x,
                                keep != nullptr ? &keep->norm_1 : nullptr, stack.compute);
-  auto qkv = product(*block.qkv, pass.additions[layer].qkv, normed, {});
+  auto qkv = product(*block.qkv, pass.additions[layer].qkv, normed, pass.drawn.all);
   if (stack.rotary != nullptr) stack.rotary->turn(qkv, pass.offsets, pass.starts, 1);
   torch::Tensor mixed, log_sums;
   if (pass.attend) {
@@ -72,13 +72,15 @@ torch::Tensor mix_tokens(const Pass& pass, size_t layer, const Added& added, tor
 
 }  // namespace
 
-void drop_rows(const Dropout& dropout, torch::Tensor& x) {
-  if (!dropout.active()) return;
+void drop_input(const Pass& pass, torch::Tensor& x) {
+  const Added all{{}, pass.dropout.of_embedding(), pass.drawn.all};
+  if (!all.dropout.active()) return;
   const int64_t d = x.size(1);
   float* data = x.data_ptr<float>();
   at::parallel_for(0, x.size(0), row_grain(d), [&](int64_t begin, int64_t end) {
+    const kernels::RowsDropout rows = all.rows(begin);
     for (int64_t r = begin; r < end; ++r) {
-      kernels::drop_row(dropout, static_cast<uint64_t>(r), d, data + r * d);
+      kernels::drop_row(all.dropout, rows.row(r - begin), d, data + r * d);
     }
   });
 }
@@ -87,13 +89,13 @@ torch::Tensor inner_of_block(const Pass& pass, size_t layer, Added& added, torch
                              SavedBlock* keep) {
   const FrozenStack& stack = *pass.stack;
   const FrozenBlock& block = stack.blocks[layer];
-  const torch::Tensor tokens = pass.forward_tokens(layer);
+  const torch::Tensor drawn = pass.forward_drawn(layer);
   const auto mixed = mix_tokens(pass, layer, added, x, keep);
-  added = {product(*block.out, pass.additions[layer].out, mixed, tokens),
-           pass.dropout.after_attention(layer), tokens};
+  added = {product(*block.out, pass.additions[layer].out, mixed, drawn),
+           pass.dropout.after_attention(layer), drawn};
   const auto normed = add_norm(stack, block.norm_2, added, x,
                                keep != nullptr ? &keep->norm_2 : nullptr, stack.compute);
-  const auto inner = product(*block.up, pass.additions[layer].up, normed, tokens);
+  const auto inner = product(*block.up, pass.additions[layer].up, normed, drawn);
   if (keep == nullptr) return inner;
   const Tail& tail = pass.tail;
   for (auto* value :
@@ -116,13 +118,13 @@ torch::Tensor activated_of(const FrozenStack& stack, const torch::Tensor& inner)
 
 torch::Tensor run_forward(const Pass& pass, torch::Tensor x, Saved* saved) {
   const FrozenStack& stack = *pass.stack;
-  drop_rows(pass.dropout.of_embedding(), x);
+  drop_input(pass, x);
   Added added;
   for (size_t i = 0; i < stack.blocks.size(); ++i) {
     SavedBlock* keep = saved != nullptr ? &saved->blocks[i] : nullptr;
     if (keep != nullptr && pass.checkpoint) {
       if (added.values.defined()) {
-        x = x + dropped_rows(added.values.to(torch::kFloat), added.dropout, added.tokens);
+        x = x + dropped_rows(added.values.to(torch::kFloat), added.dropout, added.drawn);
         added = {};
       }
       keep->input = x.clone();
@@ -130,7 +132,7 @@ torch::Tensor run_forward(const Pass& pass, torch::Tensor x, Saved* saved) {
     }
     const auto inner = inner_of_block(pass, i, added, x, keep);
     added.values = product(*stack.blocks[i].down, pass.additions[i].down,
-                           activated_of(stack, inner), added.tokens);
+                           activated_of(stack, inner), added.drawn);
     added.dropout = pass.dropout.after_feed_forward(i);
   }
   auto states = add_norm(stack, stack.final_norm, added, x,

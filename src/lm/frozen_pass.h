@@ -41,22 +41,33 @@ struct Tail {
   }
 };
 
+// The rows of the masks that tokens draw: all of them, those asked for, and those that take a
+// gradient. Undefined where nothing drops.
+struct Drawn {
+  torch::Tensor all, asked, live;
+};
+
 // One pass, prepared.
 struct Pass : FrozenPass {
   std::shared_ptr<const FrozenStack> stack;
   std::vector<BlockAdditions> additions;    // by block
   torch::autograd::variable_list adapters;  // A, B of all of them
   Tail tail;
+  Drawn drawn;
 
   AttentionShape attention(size_t layer) const {
-    return {offsets, stack->heads, stack->key_heads, stack->blocks[layer].attention_scale,
-            dropout.of_attention(layer)};
+    AttentionShape shape{offsets, stack->heads, stack->key_heads,
+                         stack->blocks[layer].attention_scale, dropout.of_attention(layer)};
+    shape.mask_rows = dropout.firsts();
+    return shape;
   }
   // The last block continues with the rows asked for only.
   bool cuts(size_t layer) const { return rows.defined() && layer + 1 == stack->blocks.size(); }
-  // Tokens of the rows behind a block's attention, forward and backward.
-  torch::Tensor forward_tokens(size_t layer) const { return cuts(layer) ? rows : torch::Tensor(); }
-  torch::Tensor backward_tokens(size_t layer) const { return cuts(layer) ? rows : tail.tokens; }
+  // What the rows behind a block's attention draw, forward and backward.
+  torch::Tensor forward_drawn(size_t layer) const { return cuts(layer) ? drawn.asked : drawn.all; }
+  torch::Tensor backward_drawn(size_t layer) const {
+    return cuts(layer) ? drawn.asked : drawn.live;
+  }
 };
 
 // A pass with its saved activations, carried through the graph and freed with it.
@@ -67,14 +78,14 @@ struct Saved : torch::CustomClassHolder {
 };
 
 // Values added to the stream (undefined: none), and the dropout they go through on their way; row r
-// of them is token tokens[r] where that is defined.
+// of them draws row drawn[r] of its mask where that is defined.
 struct Added {
   torch::Tensor values;
   Dropout dropout;
-  torch::Tensor tokens;
+  torch::Tensor drawn;
 
   kernels::RowsDropout rows(int64_t begin) const {
-    return {dropout, tokens.defined() ? tokens.data_ptr<int64_t>() + begin : nullptr, begin};
+    return {dropout, drawn.defined() ? drawn.data_ptr<int64_t>() + begin : nullptr, begin};
   }
 };
 
@@ -99,8 +110,8 @@ E* row_of(E* data, int64_t row, int64_t d) {
   return data == nullptr ? nullptr : data + row * d;
 }
 
-/// x [T, D] float through its dropout, in place.
-void drop_rows(const Dropout& dropout, torch::Tensor& x);
+/// x [T, D] float through the dropout of the first block's input, in place.
+void drop_input(const Pass& pass, torch::Tensor& x);
 /// What feeds the last product of a block.
 torch::Tensor activated_of(const FrozenStack& stack, const torch::Tensor& inner);
 /// A block up to the input of its last product; `added` becomes what its first half adds. `keep` is

@@ -46,7 +46,7 @@ Tail find_tail(const FrozenPass& pass) {
 }
 
 Pass prepare(const std::shared_ptr<const FrozenStack>& stack, FrozenPass given) {
-  Pass pass{std::move(given), stack, {}, {}, {}};
+  Pass pass{std::move(given), stack, {}, {}, {}, {}};
   if (pass.rows.defined()) pass.rows = pass.rows.contiguous();
   for (const FrozenBlock& block : stack->blocks) {
     BlockAdditions additions;
@@ -60,6 +60,11 @@ Pass prepare(const std::shared_ptr<const FrozenStack>& stack, FrozenPass given) 
   const bool trains = std::ranges::any_of(
       pass.adapters, [](const torch::Tensor& value) { return value.requires_grad(); });
   if (!trains) pass.tail = find_tail(pass);
+  if (const auto drawn = pass.dropout.tokens(); !drawn.empty()) {
+    pass.drawn.all = torch::tensor(at::ArrayRef<int64_t>(drawn.data(), drawn.size()));
+    if (pass.rows.defined()) pass.drawn.asked = pass.drawn.all.index_select(0, pass.rows);
+    pass.drawn.live = pass.tail.of(pass.drawn.all);
+  }
   return pass;
 }
 

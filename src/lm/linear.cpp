@@ -21,7 +21,7 @@ torch::Tensor Linear::forward(const torch::Tensor& x, torch::ScalarType compute,
   }
   for (const Addition& addition : additions_) {
     const LowRank& one = *addition.low_rank;
-    const auto kept = dropped(input, dropout.of_adapter(one.place, one.dropout));
+    const auto kept = dropped(input, dropout.of_adapter(one.place, one.dropout), dropout.tokens());
     const auto inner = torch::mm(kept, one.a.t().to(compute));
     const auto added = torch::mm(inner, one.b.t().to(compute)) * one.scale;
     // Zeros before and behind, rather than adding in place: outputs may be needed by their

@@ -25,7 +25,7 @@ struct LowRank {
 };
 
 /// The additions to one layer in one pass without a graph: converted once, used forward and
-/// backward. Row r of a call is token tokens[r] of the pass where that is defined, else token r.
+/// backward. Row r of a call draws row drawn[r] of the masks where that is defined, else row r.
 class Additions {
  public:
   Additions() = default;
@@ -37,11 +37,11 @@ class Additions {
   /// Whether backward() reads x.
   bool trains() const;
   /// y [T, all out] += every addition given x [T, in], both of the products' type.
-  void forward(const torch::Tensor& x, torch::Tensor& y, const torch::Tensor& tokens) const;
+  void forward(const torch::Tensor& x, torch::Tensor& y, const torch::Tensor& drawn) const;
   /// d_x [T, in] += its part (undefined: nobody needs it) given d_y [T, all out]; gradients of A
   /// and B, where they take any, go to their places.
   void backward(const torch::Tensor& x, const torch::Tensor& d_y, torch::Tensor& d_x,
-                const torch::Tensor& tokens, std::vector<torch::Tensor>& gradients) const;
+                const torch::Tensor& drawn, std::vector<torch::Tensor>& gradients) const;
 
  private:
   struct One {
@@ -55,8 +55,8 @@ class Additions {
   size_t first_ = 0;
 };
 
-/// x [T, in] through a dropout whose row r is that of token tokens[r] (undefined: r); no graph.
+/// x [T, in] through a dropout whose row r draws row drawn[r] of the mask (undefined: r); no graph.
 torch::Tensor dropped_rows(const torch::Tensor& x, const Dropout& dropout,
-                           const torch::Tensor& tokens);
+                           const torch::Tensor& drawn);
 
 }  // namespace kindred::lm

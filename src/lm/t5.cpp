@@ -65,6 +65,20 @@ struct Places {
   }
 };
 
+// What T5 drops beside what decoders do.
+Dropout at_the_end(const PassDropout& pass) {
+  return pass.of_other(0);
+}
+Dropout inside_feed_forward(const PassDropout& pass, size_t layer) {
+  return pass.of_other(3 * layer + 1);
+}
+Dropout of_cross_attention(const PassDropout& pass, size_t layer) {
+  return pass.of_other(3 * layer + 2);
+}
+Dropout after_cross_attention(const PassDropout& pass, size_t layer) {
+  return pass.of_other(3 * layer + 3);
+}
+
 }  // namespace
 
 T5::T5(const T5Config& config, Weights weights, const LoadOptions& options) : config_(config) {
@@ -133,39 +147,47 @@ torch::Tensor T5::norm(const torch::Tensor& x, const NormWeights& weights) const
   return norm_rows(x, weights, false, config_.layer_norm_epsilon);
 }
 
-torch::Tensor T5::drop(const torch::Tensor& x) const {
-  return dropout() > 0 ? torch::dropout(x, dropout(), true) : x;
+PassDropout T5::pass_dropout(const Packed& input) const {
+  const auto rate = static_cast<float>(is_training() ? config_.dropout_rate : 0);
+  PassDropout pass;
+  if (!trainable_) pass.embedding = pass.attention = pass.residual = rate;
+  pass = draw_dropout(pass, input);
+  pass.embedding = pass.attention = pass.residual = rate;
+  return pass;
 }
 
-torch::Tensor T5::feed_forward(const Block& block, const torch::Tensor& x,
-                               const PassDropout& adapters) const {
-  const auto inner = block.up->forward(x, compute_, adapters);
-  const auto activated = config_.gated ? activate_gated(config_.activation, inner)
-                                       : activate(config_.activation, inner);
-  return block.down->forward(drop(activated), compute_, adapters).to(torch::kFloat);
+torch::Tensor T5::drop(const torch::Tensor& x, const Dropout& dropout,
+                       const PassDropout& pass) const {
+  if (!trainable_) return dropped(x, dropout, pass.tokens());
+  return dropout.active() ? torch::dropout(x, dropout.probability, true) : x;
+}
+
+torch::Tensor T5::feed_forward(const Block& block, size_t layer, const torch::Tensor& x,
+                               const PassDropout& dropout) const {
+  const auto inner = block.up->forward(x, compute_, dropout);
+  auto activated = config_.gated ? activate_gated(config_.activation, inner)
+                                 : activate(config_.activation, inner);
+  activated = drop(activated, inside_feed_forward(dropout, layer), dropout);
+  return block.down->forward(activated, compute_, dropout).to(torch::kFloat);
 }
 
 torch::Tensor T5::run(const Stack& stack, const torch::Tensor& embeddings, const Attend& own,
-                      const Attend& cross) const {
-  const PassDropout adapters = draw_adapter_dropout();
-  auto x = drop(embeddings.to(torch::kFloat));
+                      const Attend& cross, const PassDropout& dropout) const {
+  auto x = drop(embeddings.to(torch::kFloat), dropout.of_embedding(), dropout);
   for (size_t i = 0; i < stack.blocks.size(); ++i) {
     const Block& block = stack.blocks[i];
-    const auto mixed = own(block.qkv->forward(norm(x, block.norm_1), compute_, adapters), i);
-    x = x + drop(block.out->forward(mixed, compute_, adapters).to(torch::kFloat));
+    const auto mixed = own(block.qkv->forward(norm(x, block.norm_1), compute_, dropout), i);
+    const auto out = block.out->forward(mixed, compute_, dropout).to(torch::kFloat);
+    x = x + drop(out, dropout.after_attention(i), dropout);
     if (block.cross_query != nullptr) {
-      const auto queries =
-          block.cross_query->forward(norm(x, block.cross_norm), compute_, adapters);
-      x = x +
-          drop(block.cross_out->forward(cross(queries, i), compute_, adapters).to(torch::kFloat));
+      const auto queries = block.cross_query->forward(norm(x, block.cross_norm), compute_, dropout);
+      const auto read = block.cross_out->forward(cross(queries, i), compute_, dropout);
+      x = x + drop(read.to(torch::kFloat), after_cross_attention(dropout, i), dropout);
     }
-    x = x + drop(feed_forward(block, norm(x, block.norm_2), adapters));
+    const auto added = feed_forward(block, i, norm(x, block.norm_2), dropout);
+    x = x + drop(added, dropout.after_feed_forward(i), dropout);
   }
-  return drop(norm(x, stack.final_norm));
-}
-
-uint64_t T5::draw_seed() const {
-  return trainable_ || dropout() == 0 ? 0 : draw_dropout_seed();
+  return drop(norm(x, stack.final_norm), at_the_end(dropout), dropout);
 }
 
 torch::Tensor T5::attend(const torch::Tensor& queries, const torch::Tensor& keys_values,
@@ -175,7 +197,7 @@ torch::Tensor T5::attend(const torch::Tensor& queries, const torch::Tensor& keys
 }
 
 T5::Attend T5::packed_attend(const Stack& stack, const std::vector<int64_t>& offsets,
-                             uint64_t seed) const {
+                             const PassDropout& dropout) const {
   int64_t most = 1;
   for (size_t s = 0; s + 1 < offsets.size(); ++s) {
     most = std::max(most, offsets[s + 1] - offsets[s]);
@@ -183,34 +205,39 @@ T5::Attend T5::packed_attend(const Stack& stack, const std::vector<int64_t>& off
   // One serves all sequences and all blocks: it depends on distances alone.
   BiasedShape shape{offsets, offsets, config_.num_heads, !stack.buckets.both_ways,
                     relative_bias(stack.bias, stack.buckets, most)};
+  shape.mask_rows = dropout.firsts();
   if (trainable_) shape.matrices = bias_matrices(shape);
-  return [this, shape, seed](const torch::Tensor& qkv, size_t layer) {
+  return [this, shape, dropout](const torch::Tensor& qkv, size_t layer) {
     const int64_t width = qkv.size(1) / 3;
     BiasedShape own = shape;
-    own.dropout = attention_dropout(seed, 2 * layer);
+    own.dropout = dropout.of_attention(layer);
     return attend(qkv.narrow(1, 0, width), qkv.narrow(1, width, 2 * width), own);
   };
 }
 
 torch::Tensor T5::encode(const Packed& input) {
   check_packed(input, config_.d_model, longest());
-  const Attend own = packed_attend(encoder_, input.offsets, draw_seed());
-  return run(encoder_, input.embeddings, own, {});
+  const PassDropout dropout = pass_dropout(input);
+  const Attend own = packed_attend(encoder_, input.offsets, dropout);
+  return run(encoder_, input.embeddings, own, {}, dropout);
 }
 
 torch::Tensor T5::decode(const Packed& input, const Packed& encoded) {
   check_packed(input, config_.d_model, longest());
   check(encoded.sequences() == input.sequences(), "encoder's states for each sequence");
-  const uint64_t seed = draw_seed();
-  const PassDropout adapters = draw_adapter_dropout();
+  const PassDropout dropout = pass_dropout(input);
+  PassDropout of_encoded = dropout;
+  if (dropout.rows) of_encoded.rows = mask_rows(encoded.offsets, encoded.places);
   const Attend cross = [&](const torch::Tensor& queries, size_t layer) {
     const auto read =
-        decoder_.blocks[layer].cross_keys_values->forward(encoded.embeddings, compute_, adapters);
+        decoder_.blocks[layer].cross_keys_values->forward(encoded.embeddings, compute_, of_encoded);
     BiasedShape shape{input.offsets, encoded.offsets, config_.num_heads};
-    shape.dropout = attention_dropout(seed, 2 * layer + 1);
+    shape.dropout = of_cross_attention(dropout, layer);
+    shape.mask_rows = dropout.firsts();
     return attend(queries, read, shape);
   };
-  return run(decoder_, input.embeddings, packed_attend(decoder_, input.offsets, seed), cross);
+  const Attend own = packed_attend(decoder_, input.offsets, dropout);
+  return run(decoder_, input.embeddings, own, cross, dropout);
 }
 
 torch::Tensor T5::for_head(const torch::Tensor& decoded) const {
@@ -226,8 +253,10 @@ torch::Tensor T5::hidden_after(const SplitPacked& input, const torch::Tensor& ro
   check(after.numel() == 0 || after.min().item<int64_t>() >= 0,
         "only what follows a prompt is predicted");
   const auto prompts = input.embeddings.index_select(0, on_device(places.encoder));
-  const Packed encoded{encode({prompts, places.encoder_offsets}), places.encoder_offsets};
-  const Packed main{main_texts(input.embeddings, places.decoder), places.decoder_offsets};
+  Packed encoded{prompts, places.encoder_offsets, {}, input.places};
+  encoded.embeddings = encode(encoded);
+  const Packed main{
+      main_texts(input.embeddings, places.decoder), places.decoder_offsets, {}, input.places};
   return for_head(decode(main, encoded).index_select(0, after));
 }
 
@@ -314,7 +343,7 @@ torch::Tensor T5::hidden_next(const Packed& next, std::span<Cache* const> caches
     for (const T5Cache* cache : own) read.push_back(cache->encoded[layer]);
     return biased_attention_over(queries, read, others);
   };
-  return for_head(run(decoder_, next.embeddings, attend, cross));
+  return for_head(run(decoder_, next.embeddings, attend, cross, {}));
 }
 
 }  // namespace kindred::lm

@@ -79,22 +79,20 @@ class T5 : public GenerativeLM {
                            const std::vector<int64_t>& places) const;
   Stack load_stack(LayerLoader& given, const T5StackLayout& layout, bool both_ways) const;
   torch::Tensor norm(const torch::Tensor& x, const NormWeights& weights) const;
-  torch::Tensor drop(const torch::Tensor& x) const;
-  double dropout() const { return is_training() ? config_.dropout_rate : 0; }
-  torch::Tensor feed_forward(const Block& block, const torch::Tensor& x,
-                             const PassDropout& adapters) const;
+  /// The dropout of one pass. A trainable model drops by ATen's generator, as transformers does;
+  /// its adapters and frozen models by masks.
+  PassDropout pass_dropout(const Packed& input) const;
+  /// x [T, columns] through one of a pass's dropouts.
+  torch::Tensor drop(const torch::Tensor& x, const Dropout& dropout, const PassDropout& pass) const;
+  torch::Tensor feed_forward(const Block& block, size_t layer, const torch::Tensor& x,
+                             const PassDropout& dropout) const;
   torch::Tensor run(const Stack& stack, const torch::Tensor& embeddings, const Attend& own,
-                    const Attend& cross) const;
-  /// Self-attention over packed sequences; `seed` as draw_seed gave it.
+                    const Attend& cross, const PassDropout& dropout) const;
+  /// Self-attention over packed sequences.
   Attend packed_attend(const Stack& stack, const std::vector<int64_t>& offsets,
-                       uint64_t seed) const;
+                       const PassDropout& dropout) const;
   torch::Tensor attend(const torch::Tensor& queries, const torch::Tensor& keys_values,
                        const BiasedShape& shape) const;
-  /// The seed of the attention's masks in one pass; trainable models drop by ATen's generator.
-  uint64_t draw_seed() const;
-  Dropout attention_dropout(uint64_t seed, size_t use) const {
-    return {mixed(seed + use), static_cast<float>(dropout())};
-  }
 
   T5Config config_;
   torch::Tensor embeddings_, head_;

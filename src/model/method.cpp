@@ -27,6 +27,9 @@ TrainOptions stage_options(const MethodContext& context, const std::string& stag
   if (context.train.is_object() && !context.train.empty()) apply(context.train, "train");
   if (context.stages.is_object() && context.stages.contains(stage))
     apply(context.stages[stage], "stages." + stage);
+  if (defaults.warmup_from && defaults.warmup_steps == 0)
+    problems.push_back(cat("stages.", stage, ".warmup_from: got ", *defaults.warmup_from,
+                           ", but there is no warm-up; set warmup_steps"));
   // `train` is read once a stage: its mistakes are said once.
   std::sort(problems.begin(), problems.end());
   if (context.problems)

@@ -47,7 +47,7 @@ class Objective {
  public:
   virtual ~Objective() = default;
   virtual std::string name() const = 0;
-  /// Batches in an epoch.
+  /// Batches in an epoch, which is a pass over its data.
   virtual int64_t steps(int64_t epoch) const = 0;
   /// The batch of (epoch, step): a pure function of them and the seed, so a run resumes anywhere.
   /// Called from a prefetching thread: must not touch the model.
@@ -57,9 +57,9 @@ class Objective {
 
 /// How several objectives take turns.
 enum class Alternation {
-  step,  ///< one step of each in turn (the paper of CLLM4Rec); the epoch is as long as the longest,
-         ///< the shorter ones start over: their r-th pass in epoch e reads the batches of epoch e +
-         ///< r * train.epochs, which no other pass reads
+  step,   ///< one step of each in turn (the paper of CLLM4Rec); a pass is as long as the longest,
+          ///< the shorter ones start over: their r-th pass in pass e reads the batches of epoch e +
+          ///< r times the number of passes (`train.epochs`), which no other pass reads
   epoch,  ///< a whole epoch of each in turn (its released code)
 };
 
@@ -74,6 +74,7 @@ struct ParameterGroup {
 /// The `stages.<name>` section of a recipe: the common training options of one stage.
 struct TrainOptions {
   int64_t epochs = 1;
+  int64_t steps_per_epoch = 0;
   int64_t max_steps = 0;
   int64_t batch_size = 20;
   int64_t accumulate = 1;
@@ -84,6 +85,8 @@ struct TrainOptions {
   double weight_decay = 0.0;
   std::string schedule = "constant";
   int64_t warmup_steps = 0;
+  std::optional<double> warmup_from;
+  std::string warmup = "once";
   double final_learning_rate = 0.0;
   double clip_norm = 0.0;
   int64_t evaluate_every = 1;
@@ -93,7 +96,14 @@ struct TrainOptions {
 
   template <class V>
   void visit(V& v) {
-    v("epochs", epochs, "passes over the training data", Bounds{0, 1e9});
+    v("epochs", epochs,
+      "passes over the training data (where several objectives take turns, over the longest's); "
+      "with steps_per_epoch, stretches of that many steps",
+      Bounds{0, 1e9});
+    v("steps_per_epoch", steps_per_epoch,
+      "optimiser steps after which an epoch ends; the next one goes on in the data where it "
+      "stood. 0: an epoch is a pass",
+      Bounds{0, 1e9});
     v("max_steps", max_steps, "optimiser steps after which the stage ends, 0: no limit", Bounds{0});
     v("batch_size", batch_size, "rows of a batch", Bounds{1, 1e9});
     v("accumulate", accumulate, "batches accumulated into one optimiser step", Bounds{1, 1e6});
@@ -107,7 +117,14 @@ struct TrainOptions {
     v("weight_decay", weight_decay, "decay of weights (decoupled with adamw, else L2)", Bounds{0});
     v("schedule", schedule, "learning rate after warm-up",
       Choices{{"constant", "cosine", "linear"}});
-    v("warmup_steps", warmup_steps, "steps of linear warm-up from 0", Bounds{0});
+    v("warmup_steps", warmup_steps, "steps of linear warm-up", Bounds{0});
+    v("warmup_from", warmup_from,
+      "step size of the warm-up's first step; null: its share of learning_rate, from 0",
+      Bounds{0, 1e3});
+    v("warmup", warmup,
+      "once, or as CoLLM's released code: the ramp begins again in every epoch until warmup_steps "
+      "are over, and the schedule counts from the first step",
+      Choices{{"once", "per-epoch"}});
     v("final_learning_rate", final_learning_rate, "where cosine and linear end", Bounds{0});
     v("clip_norm", clip_norm, "largest norm of the gradient, 0: no clipping", Bounds{0});
     v("evaluate_every", evaluate_every, "epochs between validations, 0: never", Bounds{0});
@@ -142,7 +159,9 @@ struct Stage {
   std::vector<ParameterGroup> parameters;    ///< dense parameters it trains
   std::vector<Table*> tables;                ///< ID tables it trains
   std::vector<torch::nn::Module*> training;  ///< modules whose dropout stays active while it trains
-  std::vector<torch::nn::Module*> modules;   ///< all others its objectives run: put in eval mode
+  /// All others its objectives run: put in eval mode. What `parameters` does not name of either
+  /// takes no gradient while it trains.
+  std::vector<torch::nn::Module*> modules;
   TrainOptions train;
   std::optional<ClosedForm> closed_form;  ///< instead of steps
   /// What is judged while the stage trains; null: the method's recommender.

@@ -11,30 +11,26 @@ namespace kindred::run {
 
 using eval::Metric;
 
-train::NamedNumbers validation_numbers(model::Recommender& recommender, const data::Dataset& data,
-                                       const eval::EvaluationOptions& options,
-                                       const std::string& select) {
+train::Validation validation(model::Recommender& recommender, const data::Dataset& data,
+                             const eval::EvaluationOptions& options, const std::string& select) {
   eval::EvaluationRequest request;
   request.part = data::Part::valid;
   request.sample_users = options.validation_users;
   request.metrics = eval::parse_metrics(options.metrics);
+  std::optional<eval::MetricExpression> expression;
   if (!select.empty() && select != "loss") {
-    for (const Metric& metric : eval::MetricExpression::parse(select).metrics())
+    expression = eval::MetricExpression::parse(select);
+    for (const Metric& metric : expression->metrics())
       if (std::find(request.metrics.begin(), request.metrics.end(), metric) ==
           request.metrics.end())
         request.metrics.push_back(metric);
   }
-  train::NamedNumbers numbers;
-  for (const eval::NamedValue& value :
-       eval::evaluate(recommender, data, options, request).evaluation.values)
-    numbers.emplace_back(value.name, value.value);
-  return numbers;
-}
-
-double expression_value(const std::string& expression, const train::NamedNumbers& numbers) {
-  eval::NamedValues values;
-  for (const auto& [name, value] : numbers) values.push_back({name, value});
-  return eval::MetricExpression::parse(expression).value(values);
+  const eval::NamedValues values =
+      eval::evaluate(recommender, data, options, request).evaluation.values;
+  train::Validation result;
+  for (const eval::NamedValue& value : values) result.numbers.emplace_back(value.name, value.value);
+  if (expression) result.selected = expression->value(values);
+  return result;
 }
 
 Judged judge_part(model::Recommender& recommender, const data::Dataset& data,

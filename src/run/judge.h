@@ -16,14 +16,11 @@ namespace kindred::run {
 /// One evaluated part.
 using Judged = eval::EvaluationOutcome;
 
-/// Numbers of the validation part: the recipe's metrics and those of the selection expression, on
-/// the recipe's fixed sample of users.
-train::NamedNumbers validation_numbers(model::Recommender& recommender, const data::Dataset& data,
-                                       const eval::EvaluationOptions& options,
-                                       const std::string& select);
-
-/// The value of a metric expression over named numbers; throws `config` when it cannot be parsed.
-double expression_value(const std::string& expression, const train::NamedNumbers& numbers);
+/// The validation part on the recipe's fixed sample of users: the recipe's metrics and those of the
+/// selection expression, with its value. `select` is empty or `loss` where no metric selects;
+/// throws `config` when it cannot be parsed.
+train::Validation validation(model::Recommender& recommender, const data::Dataset& data,
+                             const eval::EvaluationOptions& options, const std::string& select);
 
 /// Evaluates a part, keeping ranked lists of the given depth.
 Judged judge_part(model::Recommender& recommender, const data::Dataset& data,

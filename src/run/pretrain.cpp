@@ -148,6 +148,10 @@ void check_options(const PretrainOptions& options) {
     problems.push_back(cat("block: got ", options.block, ", expected at most model.n_positions ",
                            options.model.n_positions));
   }
+  if (!options.train.select.empty() && options.train.select != "loss") {
+    problems.push_back(cat("train.select: got '", options.train.select,
+                           "', expected `loss` (of the held-out text) or nothing"));
+  }
   if (!problems.empty()) throw Error(Exit::config, std::move(problems));
 }
 
@@ -210,7 +214,7 @@ train::FitContext fit_context(const PretrainOptions& options, const PretrainCont
   fit.resume = context.resume;
   fit.previous = context.previous;
   fit.fingerprint = fingerprint(write_options(options).dump() + text.filename().string());
-  fit.validate = [&held_out] { return held_out.numbers(); };
+  fit.validate = [&held_out] { return train::Validation{held_out.numbers(), std::nullopt}; };
   fit.record = context.record;
   if (context.cut_back)
     fit.cut_back = [&context](int64_t records) { context.cut_back("pretrain", records); };

@@ -285,10 +285,7 @@ train::FitContext StageRunner::fit_context(JobMethod& method, const model::Stage
       stage.judged ? stage.judged : method.recommender();
   context.validate = [this, judged, options = evaluation_of(method, stage),
                       select = stage.train.select] {
-    return validation_numbers(*judged, *job_.data, options, select);
-  };
-  context.select = [](const std::string& expression, const train::NamedNumbers& numbers) {
-    return expression_value(expression, numbers);
+    return validation(*judged, *job_.data, options, select);
   };
   context.record = [this, label](const Json& record) {
     Json labelled = record;

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "core/strings.h"
+#include "model/chance.h"
 #include "train/fitter.h"
 
 namespace kindred::train {
@@ -25,6 +26,7 @@ FitResult Fitter::run() {
   const KeepGenerator generator;
   const FlushDenormals denormals;
   const model::TrainedTables tables(stage_.tables);
+  const TrainedParameters parameters(stage_);
   begin();
   if (!state_.finished) {
     TrainingModes modes(stage_.training, stage_.modules);
@@ -51,13 +53,17 @@ void Fitter::train_step(PreparedStep& step) {
     outcome.labels += batch->label_count();
   }
   optimizer_.clear();
-  for (size_t b = 0; outcome.labels > 0 && b < step.batches.size(); ++b)
-    add_gradients(*step.batches[b], b, outcome);
+  int64_t first = 0;
+  for (size_t b = 0; outcome.labels > 0 && b < step.batches.size(); ++b) {
+    add_gradients(b, first, outcome);
+    first += step.batches[b]->rows();
+  }
   const GradientNorm gradient = optimizer_.collect();
   outcome.gradient_norm = gradient.norm;
   if (!gradient.not_finite.empty()) diverged(outcome, "the gradient of " + gradient.not_finite);
   ++state_.steps;
-  outcome.learning_rate = learning_rate(stage_.train, state_.steps, total_steps_);
+  outcome.learning_rate =
+      learning_rate(stage_.train, {state_.steps, total_steps_, state_.step_in_epoch + 1});
   if (outcome.labels > 0) optimizer_.step(outcome.learning_rate);
   optimizer_.clear();
   state_.epoch_loss += outcome.loss;
@@ -70,10 +76,13 @@ void Fitter::train_step(PreparedStep& step) {
   progress_->tick();
 }
 
-void Fitter::add_gradients(model::Batch& batch, size_t index, StepOutcome& outcome) {
-  // Dropout draws from a stream of its own for every batch, so a resumed run draws the same.
-  torch::manual_seed(Random(context_.seed, "torch:" + stage_.name,
-                            {static_cast<uint64_t>(state_.steps), index})());
+void Fitter::add_gradients(size_t index, int64_t first, StepOutcome& outcome) {
+  model::Batch& batch = *outcome.step.batches[index];
+  // A resumed run draws the same. Our dropout goes by a row's place in the whole step, so that a
+  // step in parts drops what the whole does; what LibTorch drops itself has a stream a batch.
+  const auto step = static_cast<uint64_t>(state_.steps);
+  const model::BatchChance chance(Random(context_.seed, "dropout:" + stage_.name, {step})(), first);
+  torch::manual_seed(Random(context_.seed, "torch:" + stage_.name, {step, index})());
   if (batch.label_count() == 0) return;
   batch.to(context_.device);
   const model::LossParts parts = stage_.objectives[outcome.step.plan.objective]->loss(batch);

@@ -3,7 +3,7 @@
 
 #include <filesystem>
 #include <functional>
-#include <map>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -15,6 +15,12 @@
 namespace kindred::train {
 
 using NamedNumbers = std::vector<std::pair<std::string, double>>;
+
+/// What a validation of the current model says.
+struct Validation {
+  NamedNumbers numbers;            ///< for the log, such as "ndcg@10"
+  std::optional<double> selected;  ///< what the stage selects by: larger is better
+};
 
 /// What the loop is run in.
 struct FitContext {
@@ -28,10 +34,9 @@ struct FitContext {
   std::string fingerprint;
   /// What the fingerprint was made from, in words: a refusal prints what differs.
   Json description;
-  /// Named numbers of the current model (such as "ndcg@10"), asked every `evaluate_every` epochs.
-  std::function<NamedNumbers()> validate;
-  /// The value of the selection expression over those numbers; larger is better.
-  std::function<double(const std::string& expression, const NamedNumbers&)> select;
+  /// Asked every `evaluate_every` epochs. Who supplies it knows what the stage's `select` means;
+  /// the loop itself knows only `loss`, the number of that name, else the training loss.
+  std::function<Validation()> validate;
   /// Called with every log record: {"stage", "epoch", "step", "loss", ...}.
   std::function<void(const Json&)> record;
   /// Called with the number of records written so far on resume, so that logs are cut back.

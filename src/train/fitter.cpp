@@ -48,7 +48,7 @@ Fitter::Fitter(model::Stage& stage, const FitContext& context)
       total_steps_(stage.train.epochs > 0 ? Plan(stage).total() : 0) {
   if (!context.quiet) progress_.emplace(stage.name, static_cast<uint64_t>(total_steps_));
   if (stage.train.select.empty() || stage.train.select == "loss") return;
-  if (!context.validate || !context.select || stage.train.evaluate_every == 0)
+  if (!context.validate || stage.train.evaluate_every == 0)
     throw Error(Exit::config, cat("stages.", stage.name, ".select"),
                 cat("got '", stage.train.select,
                     "', but nothing is validated; set evaluate_every, or select: loss"));
@@ -82,6 +82,9 @@ void Fitter::begin() {
   }
   if (context_.resume && context_.cut_back) context_.cut_back(state_.records);
   if (progress_) progress_->skip(static_cast<uint64_t>(state_.steps));
+  if (state_.finished || total_steps_ == 0) return;
+  for (const std::string& sentence : Plan(stage_).in_words())
+    log::info(cat("stage ", stage_.name, ": ", sentence));
 }
 
 void Fitter::save() {
@@ -121,19 +124,23 @@ bool Fitter::end_epoch(TrainingModes& modes) {
   return false;
 }
 
-double Fitter::selected(const NamedNumbers& numbers, double train_loss) const {
-  if (stage_.train.select != "loss") return context_.select(stage_.train.select, numbers);
-  for (const auto& [name, value] : numbers)
+double Fitter::selected(const Validation& validation, double train_loss) const {
+  if (validation.selected) return *validation.selected;
+  if (stage_.train.select != "loss")
+    throw Error(Exit::config, cat("stages.", stage_.name, ".select"),
+                cat("got '", stage_.train.select,
+                    "', but the validation has no value of it; expected `loss` or nothing"));
+  for (const auto& [name, value] : validation.numbers)
     if (name == "loss") return -value;
   return -train_loss;
 }
 
 void Fitter::validate(TrainingModes& modes, double train_loss) {
-  NamedNumbers numbers;
+  Validation validation;
   if (context_.validate) {
     modes.evaluate();
     if (stage_.refresh) stage_.refresh();
-    numbers = context_.validate();
+    validation = context_.validate();
     modes.train();
   }
   Json entry = {{"stage", stage_.name},
@@ -141,9 +148,9 @@ void Fitter::validate(TrainingModes& modes, double train_loss) {
                 {"step", state_.steps},
                 {"train_loss", train_loss},
                 {"valid", Json::object()}};
-  for (const auto& [name, value] : numbers) entry["valid"][name] = value;
+  for (const auto& [name, value] : validation.numbers) entry["valid"][name] = value;
   if (!stage_.train.select.empty()) {
-    const double value = selected(numbers, train_loss);
+    const double value = selected(validation, train_loss);
     const bool better = std::isfinite(value) && (state_.best_epoch < 0 || value > state_.best);
     entry["select"] = value;
     entry["best"] = better;

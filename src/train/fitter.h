@@ -43,19 +43,20 @@ class Fitter {
   FitResult run();
 
  private:
-  /// Resumes, or starts in an emptied folder.
+  /// Resumes, or starts in an emptied folder; says how often an epoch passes over the data.
   void begin();
   void save();
   Json identity() const;
   void train_step(PreparedStep& step);
-  void add_gradients(model::Batch& batch, size_t index, StepOutcome& outcome);
+  /// Those of the step's batch `index`, whose first row is row `first` of the step's.
+  void add_gradients(size_t index, int64_t first, StepOutcome& outcome);
   bool limit_reached() const;
   /// Saves and throws `interrupted` when the stop token is set.
   void stop_if_asked();
   /// Validates, keeps the best, saves; whether training is over.
   bool end_epoch(TrainingModes& modes);
   void validate(TrainingModes& modes, double train_loss);
-  double selected(const NamedNumbers& numbers, double train_loss) const;
+  double selected(const Validation& validation, double train_loss) const;
   void keep_best(double value);
   void end();
   [[noreturn]] void diverged(const StepOutcome& outcome, const std::string& what);

@@ -4,9 +4,26 @@
 #include <torch/torch.h>
 
 #include <span>
+#include <utility>
 #include <vector>
 
+#include "model/objective.h"
+
 namespace kindred::train {
+
+/// Lets exactly a stage's parameters take gradients among all tensors that its modules compute
+/// with, so that what it does not train stays as it is and costs none. Afterwards each takes them
+/// as it did before.
+class TrainedParameters {
+ public:
+  explicit TrainedParameters(const model::Stage& stage);
+  ~TrainedParameters();
+  TrainedParameters(const TrainedParameters&) = delete;
+  TrainedParameters& operator=(const TrainedParameters&) = delete;
+
+ private:
+  std::vector<std::pair<torch::Tensor, bool>> before_;
+};
 
 /// Puts a stage's training modules in train mode and all others in eval mode, so that dropout which
 /// the stage does not name stays off. Inside, `evaluate()` and `train()` switch for a validation;
@@ -26,8 +43,9 @@ class TrainingModes {
   std::vector<torch::nn::Module*> training_;
 };
 
-/// Treats denormal numbers as zero in this thread and in the threads of at::parallel_for: moments
-/// of rows that stopped moving would otherwise slow every step.
+/// Treats denormal numbers as zero in this thread, in the threads of at::parallel_for and in those
+/// started while it lives: moments of rows that stopped moving, scores and weights that all but
+/// vanish would otherwise slow every computation. The program opens one at its start.
 class FlushDenormals {
  public:
   FlushDenormals();

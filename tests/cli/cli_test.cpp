@@ -56,6 +56,11 @@ TEST_F(Cli, ConfigurationErrorsComeAllAtOnce) {
   EXPECT_EQ(select.code, 78);
   EXPECT_NE(select.err.find("stages.train.select: "), std::string::npos) << select.err;
   EXPECT_EQ(select.err.find("run folder"), std::string::npos) << "before anything is trained";
+  const Finished warmup =
+      run("train " + recipe("warmup.yaml", "method: multi-vae\ntrain: {warmup_from: 1.0e-5}\n"));
+  EXPECT_EQ(warmup.code, 78);
+  EXPECT_NE(warmup.err.find("stages.train.warmup_from: got 1e-05"), std::string::npos)
+      << warmup.err;
   const Finished unknown = run("train " + recipe("unknown.yaml", "method: eese\n"));
   EXPECT_EQ(unknown.code, 78);
   EXPECT_NE(unknown.err.find("ease"), std::string::npos) << unknown.err;

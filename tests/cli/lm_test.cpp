@@ -8,6 +8,7 @@
 #include "core/files.h"
 #include "core/json.h"
 #include "core/strings.h"
+#include "model/tensors.h"
 
 namespace kindred {
 namespace {
@@ -86,6 +87,30 @@ TEST_F(CliLm, AModelMadeFromTextIsReadBack) {
   EXPECT_GE(generated.at("tokens").size(), 1u);
   EXPECT_LE(generated.at("tokens").size(), 3u);
   EXPECT_NE(run(cat("validate models/small")).out.find("language model"), std::string::npos);
+}
+
+// Numbers that all but vanish are zero in every command, not in training alone: a last norm whose
+// weights are denormal gives vectors of zeros.
+TEST_F(CliLm, DenormalsAreFlushedOutsideOfTraining) {
+  const fs::path model = folder_ / "models/tiny";
+  fs::create_directories(folder_ / "models");
+  fs::copy(fs::path(KINDRED_SOURCE_DIR) / "models/tiny", model, fs::copy_options::recursive);
+  model::NamedTensors tensors = model::load_tensors(model / "model.safetensors");
+  int norms = 0;
+  for (auto& [name, tensor] : tensors) {
+    tensor = tensor.to(torch::kFloat, false, true);
+    if (name.find("ln_f.") == std::string::npos) continue;
+    tensor.fill_(name.ends_with("weight") ? 1e-40 : 0.0);
+    ++norms;
+  }
+  ASSERT_EQ(norms, 2);
+  model::save_tensors(model / "model.safetensors", tensors);
+  write_file(folder_ / "texts", "\"the cat sits\"\n");
+  const Finished embedded = run("--json lm embed --model models/tiny --text-file texts");
+  ASSERT_EQ(embedded.code, 0) << embedded.err;
+  const Json line = parse_json(split(embedded.out, '\n').at(0), "out");
+  ASSERT_EQ(line.at("embedding").size(), 128u);
+  for (const Json& value : line.at("embedding")) EXPECT_EQ(value.get<double>(), 0.0);
 }
 
 TEST_F(CliLm, InterruptedPretrainingGoesOnWithResumeOnly) {

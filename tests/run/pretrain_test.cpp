@@ -237,12 +237,13 @@ TEST_F(Pretrain, BadOptionsAreReportedTogether) {
   o.output.clear();
   o.text.files.clear();
   o.block = 33;
+  o.train.select = "ndcg@10";
   try {
     pretrain(o, context());
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Exit::config);
-    EXPECT_EQ(error.lines().size(), 3u);
+    EXPECT_EQ(error.lines().size(), 4u);
   }
 }
 

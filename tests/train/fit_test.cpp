@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numbers>
 #include <numeric>
 
 #include "core/error.h"
@@ -115,14 +116,11 @@ TEST(Fit, StopsEarlyAndPutsTheBestStateBack) {
   const std::vector<double> qualities{1, 5, 4, 7, 6, 6, 6, 9, 9};
   std::vector<torch::Tensor> tables;
   FitContext context = quiet_context();
-  context.validate = [&]() -> NamedNumbers {
+  context.validate = [&]() -> Validation {
     EXPECT_FALSE(model->dropout->is_training());
     tables.push_back(model->table.weight().clone());
-    return {{"quality", qualities[tables.size() - 1]}};
-  };
-  context.select = [](const std::string& expression, const NamedNumbers& numbers) {
-    EXPECT_EQ(expression, "quality");
-    return numbers.at(0).second;
+    const double quality = qualities[tables.size() - 1];
+    return {{{"badness", -quality}}, quality};
   };
   const FitResult result = fit(stage, context);
   EXPECT_EQ(result.epochs, 7);
@@ -177,21 +175,67 @@ TEST(Fit, SelectingWithoutValidationIsAnError) {
   }
 }
 
+TEST(Fit, AValidationWithoutAValueToSelectByIsAnError) {
+  auto model = std::make_shared<toy::Model>();
+  model::Stage stage = toy::stage(model, {2});
+  stage.train.select = "ndcg@10";
+  FitContext context = quiet_context();
+  context.validate = [] { return Validation{{{"auc", 0.5}}, std::nullopt}; };
+  try {
+    fit(stage, context);
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Exit::config);
+    EXPECT_NE(std::string(error.what()).find("stages.toy.select"), std::string::npos);
+  }
+}
+
 TEST(Schedule, WarmsUpAndFalls) {
   model::TrainOptions options;
   options.learning_rate = 2.0;
   options.final_learning_rate = 0.5;
   options.warmup_steps = 4;
-  EXPECT_DOUBLE_EQ(learning_rate(options, 1, 12), 0.5);
-  EXPECT_DOUBLE_EQ(learning_rate(options, 4, 12), 2.0);
-  EXPECT_DOUBLE_EQ(learning_rate(options, 12, 12), 2.0);
+  EXPECT_DOUBLE_EQ(learning_rate(options, {1, 12}), 0.5);
+  EXPECT_DOUBLE_EQ(learning_rate(options, {4, 12}), 2.0);
+  EXPECT_DOUBLE_EQ(learning_rate(options, {12, 12}), 2.0);
   options.schedule = "linear";
-  EXPECT_DOUBLE_EQ(learning_rate(options, 8, 12), 1.25);
-  EXPECT_DOUBLE_EQ(learning_rate(options, 12, 12), 0.5);
+  EXPECT_DOUBLE_EQ(learning_rate(options, {8, 12}), 1.25);
+  EXPECT_DOUBLE_EQ(learning_rate(options, {12, 12}), 0.5);
   options.schedule = "cosine";
-  EXPECT_DOUBLE_EQ(learning_rate(options, 4, 12), 2.0);
-  EXPECT_NEAR(learning_rate(options, 6, 12), 0.5 + 1.5 * (0.5 + 0.5 * std::sqrt(0.5)), 1e-12);
-  EXPECT_DOUBLE_EQ(learning_rate(options, 12, 12), 0.5);
+  EXPECT_DOUBLE_EQ(learning_rate(options, {4, 12}), 2.0);
+  EXPECT_NEAR(learning_rate(options, {6, 12}), 0.5 + 1.5 * (0.5 + 0.5 * std::sqrt(0.5)), 1e-12);
+  EXPECT_DOUBLE_EQ(learning_rate(options, {12, 12}), 0.5);
+}
+
+TEST(Schedule, WarmsUpFromARate) {
+  model::TrainOptions options;
+  options.learning_rate = 2.0;
+  options.warmup_steps = 4;
+  options.warmup_from = 1.0;
+  EXPECT_DOUBLE_EQ(learning_rate(options, {1, 12}), 1.0);
+  EXPECT_DOUBLE_EQ(learning_rate(options, {3, 12}), 1.5);
+  EXPECT_DOUBLE_EQ(learning_rate(options, {5, 12}), 2.0);
+}
+
+// The rates of CoLLM's scheduler for 50 iterations an epoch, 200 warm-up steps, 10 epochs: worked
+// out from its formula, where `done` is the number of steps before this one.
+TEST(Schedule, RestartsAsReleased) {
+  model::TrainOptions options;
+  options.learning_rate = 1e-3;
+  options.final_learning_rate = 8e-5;
+  options.warmup_steps = 200;
+  options.warmup_from = 1e-5;
+  options.warmup = "per-epoch";
+  options.schedule = "cosine";
+  const auto rate = [&](int64_t done) {
+    return learning_rate(options, {done + 1, 500, done % 50 + 1});
+  };
+  EXPECT_DOUBLE_EQ(rate(0), 1e-5);
+  EXPECT_DOUBLE_EQ(rate(49), 1e-5 + 9.9e-4 * 49 / 200);  // a quarter of the way, then back
+  EXPECT_DOUBLE_EQ(rate(50), 1e-5);
+  EXPECT_DOUBLE_EQ(rate(199), 1e-5 + 9.9e-4 * 49 / 200);
+  EXPECT_NEAR(rate(200), 8e-5 + 9.2e-4 * 0.5 * (1 + std::cos(std::numbers::pi * 0.4)), 1e-15);
+  EXPECT_NEAR(rate(250), 8e-5 + 9.2e-4 * 0.5, 1e-15);
 }
 
 }  // namespace

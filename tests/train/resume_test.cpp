@@ -49,8 +49,9 @@ struct Trial {
   FitContext context;
   fs::path log;
 
-  explicit Trial(const fs::path& folder) : log(folder / "log.jsonl") {
+  explicit Trial(const fs::path& folder, int64_t steps_per_epoch = 0) : log(folder / "log.jsonl") {
     stage.train.epochs = 5;
+    stage.train.steps_per_epoch = steps_per_epoch;
     stage.train.accumulate = 2;
     stage.train.schedule = "cosine";
     stage.train.warmup_steps = 7;
@@ -139,12 +140,15 @@ TEST(Resume, KilledAtAnyMomentGivesTheSameLosses) {
       torch::equal(model::find_tensor(final.tensors, "table", table.sizes(), "test"), table));
 }
 
-TEST(Resume, InterruptedInsideAnEpochGivesTheSameLosses) {
-  const std::string expected = expected_log(fresh_folder("straight"));
+/// A stage whose epochs have that many steps (0: a pass), interrupted again and again.
+void expect_the_same_after_interruptions(int64_t steps_per_epoch) {
+  Trial straight(fresh_folder("straight"), steps_per_epoch);
+  fit(straight.stage, straight.context);
+  const std::string expected = read_file(straight.log);
   const fs::path folder = fresh_folder("interrupted");
   int stops = 0;
   for (bool done = false; !done;) {
-    Trial run(folder);
+    Trial run(folder, steps_per_epoch);
     run.context.resume = stops > 0;
     std::stop_source source;
     run.context.stop = source.get_token();
@@ -164,6 +168,14 @@ TEST(Resume, InterruptedInsideAnEpochGivesTheSameLosses) {
   }
   EXPECT_GE(stops, 4);
   EXPECT_EQ(read_file(folder / "log.jsonl"), expected);
+}
+
+TEST(Resume, InterruptedInsideAnEpochGivesTheSameLosses) {
+  expect_the_same_after_interruptions(0);
+}
+
+TEST(Resume, InterruptedInsideAnEpochOfSomeStepsGivesTheSameLosses) {
+  expect_the_same_after_interruptions(23);
 }
 
 TEST(Resume, AFinishedStageIsPutBackAsItEnded) {
