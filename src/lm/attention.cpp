@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "lm/attention_cuda.h"
+#include "lm/by_head.h"
 #include "lm/element.h"
 #include "lm/for_heads.h"
 #include "lm/kernels.h"
@@ -73,12 +74,6 @@ void append_rows(torch::Tensor& rows, int64_t length, const torch::Tensor& more)
   rows.narrow(0, length, n).copy_(more);
 }
 
-// rows [n, heads d] -> [heads, n, d], each head `repeats` times.
-torch::Tensor by_head(const torch::Tensor& rows, int64_t head_dim, int64_t repeats) {
-  const auto heads = rows.reshape({rows.size(0), -1, head_dim}).transpose(0, 1);
-  return repeats == 1 ? heads : heads.repeat_interleave(repeats, 0);
-}
-
 // Scores [H, n, m] of queries [H, n, d] against keys [H, m, d], of which the last n belong to the
 // queries themselves -> probabilities, fp32.
 torch::Tensor probabilities(const torch::Tensor& queries, const torch::Tensor& keys,
@@ -95,9 +90,11 @@ torch::Tensor probabilities(const torch::Tensor& queries, const torch::Tensor& k
 // One sequence's new queries [n, H d] against all its keys, by ATen.
 torch::Tensor attend_plain(const torch::Tensor& queries, const KeysValues& cache, const Widths& w,
                            const AttentionShape& shape) {
-  const auto keys = by_head(cache.keys.narrow(0, 0, cache.length), w.head, w.group);
-  const auto values = by_head(cache.values.narrow(0, 0, cache.length), w.head, w.group);
-  const auto weights = probabilities(by_head(queries, w.head, 1), keys, shape);
+  const auto read = [&](const torch::Tensor& rows) {  // [H, m, d]
+    return by_head(rows.narrow(0, 0, cache.length), shape.key_heads, w.group);
+  };
+  const auto keys = read(cache.keys), values = read(cache.values);
+  const auto weights = probabilities(by_head(queries, shape.heads), keys, shape);  // [H, n, m]
   return torch::matmul(weights.to(values.scalar_type()), values)
       .transpose(0, 1)
       .reshape({queries.size(0), w.queries});
@@ -325,12 +322,13 @@ torch::Tensor attention_behind(const torch::Tensor& qkv, const AttentionShape& s
   const auto before = attend_prefixes(qkv, shape, prefixes, before_sums);
   attention_forward(qkv, shape, own, own_sums);
   // Two softmaxes over parts of the keys, weighed by their sums, are the softmax over all.
-  const auto by_head = [&](const torch::Tensor& x) {
-    return x.view({x.size(0), shape.heads, w.head}).to(torch::kFloat);
+  const auto heads = [&](const torch::Tensor& rows) {  // [T, H d] -> [H, T, d]
+    return by_head(rows.to(torch::kFloat), shape.heads);
   };
-  const auto share = torch::sigmoid(before_sums - own_sums).unsqueeze(2);
-  return torch::lerp(by_head(own), by_head(before), share)
-      .view({qkv.size(0), w.queries})
+  const auto share = torch::sigmoid(before_sums - own_sums).transpose(0, 1).unsqueeze(2);
+  return torch::lerp(heads(own), heads(before), share)
+      .transpose(0, 1)
+      .reshape({qkv.size(0), w.queries})
       .to(qkv.scalar_type());
 }
 
@@ -361,9 +359,11 @@ torch::Tensor attention_plain(const torch::Tensor& qkv, const AttentionShape& sh
     const int64_t begin = shape.offsets[s], n = shape.offsets[s + 1] - begin;
     if (n == 0) continue;
     const auto rows = qkv.narrow(0, begin, n);
-    const auto queries = by_head(rows.narrow(1, 0, w.queries), w.head, 1);
-    const auto keys = by_head(rows.narrow(1, w.queries, w.keys), w.head, w.group);
-    const auto values = by_head(rows.narrow(1, w.queries + w.keys, w.keys), w.head, w.group);
+    const auto read = [&](int64_t first) {  // [H, n, d]
+      return by_head(rows.narrow(1, first, w.keys), shape.key_heads, w.group);
+    };
+    const auto queries = by_head(rows.narrow(1, 0, w.queries), shape.heads);
+    const auto keys = read(w.queries), values = read(w.queries + w.keys);
     auto weights = probabilities(queries, keys, shape).to(qkv.scalar_type());
     if (shape.dropout.active()) {
       weights = qkv.device().is_cpu()
