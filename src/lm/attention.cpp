@@ -8,6 +8,7 @@
 #include "lm/by_head.h"
 #include "lm/element.h"
 #include "lm/for_heads.h"
+#include "lm/kept.h"
 #include "lm/kernels.h"
 
 namespace kindred::lm {
@@ -35,20 +36,19 @@ kernels::AttentionHead<E> head_of(const E* qkv, const Widths& w, const Attention
   const int64_t begin = shape.offsets[sequence], end = shape.offsets[sequence + 1];
   const E* first = qkv + begin * w.row;
   const E* keys = first + w.queries + head / w.group * w.head;
-  return {first + head * w.head,
-          keys,
-          keys + w.keys,
-          w.row,
-          w.row,
-          end - begin,
-          end - begin,
-          w.head,
-          static_cast<float>(shape.scale),
-          shape.dropout,
-          static_cast<uint64_t>(begin * shape.heads + head),
-          static_cast<uint64_t>(shape.heads),
-          1,
-          shape.causal};
+  return {.q = first + head * w.head,
+          .k = keys,
+          .v = keys + w.keys,
+          .q_stride = w.row,
+          .kv_stride = w.row,
+          .queries = end - begin,
+          .keys = end - begin,
+          .head_dim = w.head,
+          .scale = static_cast<float>(shape.scale),
+          .dropout = shape.dropout,
+          .first_row = static_cast<uint64_t>(begin * shape.heads + head),
+          .row_step = static_cast<uint64_t>(shape.heads),
+          .causal = shape.causal};
 }
 
 // Where each sequence's tokens that take a gradient begin among all of them.
@@ -124,27 +124,15 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
     }
     const auto dense = qkv.contiguous();
     attention_forward(dense, shape, out, log_sums);
-    context->saved_data["offsets"] = shape.offsets;
-    context->saved_data["heads"] = shape.heads;
-    context->saved_data["key_heads"] = shape.key_heads;
-    context->saved_data["scale"] = shape.scale;
-    context->saved_data["key"] = static_cast<int64_t>(shape.dropout.key);
-    context->saved_data["probability"] = static_cast<double>(shape.dropout.probability);
-    context->saved_data["causal"] = shape.causal;
+    keep(context, shape);
     context->save_for_backward({dense, out, log_sums});
     return out;
   }
 
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
     const auto saved = context->get_saved_variables();
-    const AttentionShape shape{context->saved_data["offsets"].toIntVector(),
-                               context->saved_data["heads"].toInt(),
-                               context->saved_data["key_heads"].toInt(),
-                               context->saved_data["scale"].toDouble(),
-                               {static_cast<uint64_t>(context->saved_data["key"].toInt()),
-                                static_cast<float>(context->saved_data["probability"].toDouble())},
-                               context->saved_data["causal"].toBool()};
-    return {attention_backward(saved[0], shape, saved[1], saved[2], gradients[0].contiguous()),
+    return {attention_backward(saved[0], kept<AttentionShape>(context), saved[1], saved[2],
+                               gradients[0].contiguous()),
             torch::Tensor()};
   }
 };
@@ -197,10 +185,17 @@ torch::Tensor attention_backward(const torch::Tensor& qkv, const AttentionShape&
       auto task = head_of(from, w, shape, s, head);
       task.group = w.group;
       task.first = shape.fixed.empty() ? 0 : shape.fixed[s];
-      kernels::attention_backward(
-          task, kernels::AttentionGradient<decltype(type)>{
-                    mixed + narrow, given + narrow, w.queries, sums + begin * shape.heads + head,
-                    shape.heads, row + head * w.head, keys, keys + w.keys, w.row, w.row});
+      kernels::attention_backward(task, kernels::AttentionGradient<decltype(type)>{
+                                            .out = mixed + narrow,
+                                            .d_out = given + narrow,
+                                            .out_stride = w.queries,
+                                            .log_sums = sums + begin * shape.heads + head,
+                                            .log_stride = shape.heads,
+                                            .d_q = row + head * w.head,
+                                            .d_k = keys,
+                                            .d_v = keys + w.keys,
+                                            .d_stride = w.row,
+                                            .d_kv_stride = w.row});
     });
   });
   return d_qkv;
