@@ -34,4 +34,5 @@ need_packages() {
 BUILD_PACKAGES=(
   g++ cmake ninja-build ccache mold pkg-config git ca-certificates python3 python3-venv
   libcli11-dev libyaml-cpp-dev nlohmann-json3-dev libsimdjson-dev libspdlog-dev libfmt-dev
-  zlib1g-dev libzstd-dev libutf8proc-dev libsentencepiece-dev libssl-dev libsqlite3-dev libgtest-dev libgmock-dev)
+  zlib1g-dev libzstd-dev libutf8proc-dev libsentencepiece-dev libssl-dev libsqlite3-dev
+  libboost-dev libgtest-dev libgmock-dev)

@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/strings.h"
+#include "model/csr.h"
 
 namespace kindred::cf {
 namespace {
@@ -91,7 +92,7 @@ void Ease::score_all(std::span<const model::Query> queries, torch::Tensor& out) 
 }
 
 Json Ease::save(const std::filesystem::path& folder) const {
-  model::NamedTensors tensors = csr_tensors("users", interactions());
+  model::NamedTensors tensors = model::csr_tensors("users", interactions());
   for (auto& tensor : state()) tensors.push_back(std::move(tensor));
   model::save_tensors(folder / "model.safetensors", tensors);
   return {{"name", name()}};
@@ -101,7 +102,7 @@ Ease::Ease(const model::SavedModel& saved) {
   const std::string where = (saved.folder / "model.safetensors").string();
   const auto tensors = model::load_tensors(where);
   const Index items = saved.items->size();
-  set_interactions(read_csr(tensors, "users", items, saved.users->size(), where), items);
+  set_interactions(model::read_csr(tensors, "users", items, saved.users->size(), where), items);
   put(tensors, where);
 }
 

@@ -21,13 +21,6 @@ data::Csr positives(const data::Dataset& dataset);
 /// The users of each item, ascending; `items` is the number of rows of the answer.
 data::Csr transposed(const data::Csr& users, Index items);
 
-/// Rows as two tensors to be saved: `<name>.offsets` [rows + 1] int64, `<name>.items` [nnz] int32.
-model::NamedTensors csr_tensors(const std::string& name, const data::Csr& rows);
-/// Reads them back. Throws `bad_data` naming `where` when they do not fit together, hold an item
-/// outside `items`, or (where `count` is not negative) are not `count` rows.
-data::Csr read_csr(const model::NamedTensors& tensors, const std::string& name, Index items,
-                   int64_t count, const std::string& where);
-
 /// Throws `interrupted` naming `where` once a stop was asked for.
 void stop_if_asked(const std::stop_token& stop, const std::string& where);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/progress.h"
+#include "model/csr.h"
 
 namespace kindred::cf {
 namespace {
@@ -96,7 +97,7 @@ void ItemItemRecommender::score_all(std::span<const model::Query> queries, torch
 }
 
 model::NamedTensors ItemItemRecommender::state() const {
-  model::NamedTensors tensors = csr_tensors("weights", weights_.targets);
+  model::NamedTensors tensors = model::csr_tensors("weights", weights_.targets);
   // A view: it lives only until the file is written.
   auto* values = const_cast<float*>(weights_.values.data());
   tensors.emplace_back("weights.values", torch::from_blob(values, {weights_.targets.nnz()}));
@@ -106,7 +107,7 @@ model::NamedTensors ItemItemRecommender::state() const {
 void ItemItemRecommender::put(const model::NamedTensors& state, const std::string& where) {
   const auto items = static_cast<Index>(item_count());
   ItemWeights weights;
-  weights.targets = read_csr(state, "weights", items, items, where);
+  weights.targets = model::read_csr(state, "weights", items, items, where);
   const std::array<int64_t, 1> shape{weights.targets.nnz()};
   const auto values = model::find_tensor(state, "weights.values", shape, where);
   const auto* first = values.data_ptr<float>();
@@ -115,7 +116,7 @@ void ItemItemRecommender::put(const model::NamedTensors& state, const std::strin
 }
 
 Json ItemItemRecommender::save(const std::filesystem::path& folder) const {
-  model::NamedTensors tensors = csr_tensors("users", interactions());
+  model::NamedTensors tensors = model::csr_tensors("users", interactions());
   for (auto& tensor : state()) tensors.push_back(std::move(tensor));
   model::save_tensors(folder / "model.safetensors", tensors);
   return {{"name", name()}};
@@ -125,7 +126,7 @@ void ItemItemRecommender::read(const model::SavedModel& saved) {
   const std::string where = (saved.folder / "model.safetensors").string();
   const auto tensors = model::load_tensors(where);
   const Index items = saved.items->size();
-  set_interactions(read_csr(tensors, "users", items, saved.users->size(), where), items);
+  set_interactions(model::read_csr(tensors, "users", items, saved.users->size(), where), items);
   put(tensors, where);
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 
 namespace kindred {
 

@@ -4,12 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <string_view>
 #include <vector>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/strings.h"
 
@@ -18,10 +18,6 @@ namespace {
 
 constexpr double seconds_between_bars = 0.1, seconds_between_lines = 10, seconds_worth_a_line = 1;
 constexpr size_t widest_bar = 30, narrowest_bar = 8;
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 bool stderr_is_terminal() {
   const char* kind = std::getenv("TERM");

@@ -9,6 +9,7 @@
 #include "core/files.h"
 #include "core/json.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 
 static_assert(std::endian::native == std::endian::little, "tensors are read and written in place");
 

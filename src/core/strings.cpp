@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "core/utf8.h"
+
 namespace kindred {
 
 std::string join(std::span<const std::string> parts, std::string_view separator) {
@@ -71,43 +73,12 @@ std::string suggestion(std::string_view name, std::span<const std::string> known
   return nearest.empty() ? "" : " (did you mean '" + nearest + "'?)";
 }
 
-namespace {
-
-/// Bytes of the well-formed UTF-8 character at the start of `text`, or 0.
-size_t utf8_length(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  if (byte(0) < 0x80) return 1;
-  const size_t length = byte(0) >= 0xf0 ? 4 : byte(0) >= 0xe0 ? 3 : 2;
-  if (byte(0) < 0xc2 || byte(0) > 0xf4 || text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  const unsigned pair = byte(0) << 8 | byte(1);
-  const bool overlong = (pair >= 0xe080 && pair < 0xe0a0) || (pair >= 0xf080 && pair < 0xf090);
-  const bool surrogate = pair >= 0xeda0 && pair <= 0xedbf;
-  const bool too_high = pair >= 0xf490;
-  return overlong || surrogate || too_high ? 0 : length;
-}
-
-}  // namespace
-
-bool is_utf8(std::string_view bytes, size_t* bad) {
-  for (size_t at = 0; at < bytes.size();) {
-    const size_t length = utf8_length(bytes.substr(at, 4));
-    if (length == 0) {
-      if (bad != nullptr) *bad = at;
-      return false;
-    }
-    at += length;
-  }
-  return true;
-}
-
 std::string quote(std::string_view text, size_t limit) {
   static constexpr char digits[] = "0123456789abcdef";
   std::string result = "'";
   size_t at = 0;
   while (at < text.size() && at < limit) {
-    const size_t length = utf8_length(text.substr(at, 4));
+    const size_t length = character_length(text, at);
     const auto byte = static_cast<unsigned char>(text[at]);
     // C1 controls (U+0080 to U+009F) steer terminals as the ASCII ones do.
     const bool control =

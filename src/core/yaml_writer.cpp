@@ -1,6 +1,11 @@
+#include <yaml-cpp/emitter.h>
+
+#include <algorithm>
 #include <cmath>
 
+#include "core/error.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "core/yaml.h"
 
 namespace kindred {
@@ -8,31 +13,31 @@ namespace {
 
 constexpr size_t line_width = 100;
 
-/// Whether a text can stand without quotes: ordinary characters only, and nothing else by meaning.
-bool is_plain(const std::string& text) {
-  if (text.empty() || text.front() == ' ' || text.back() == ' ') return false;
-  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  if (!is_letter(text.front()) && text.front() != '/' && text.front() != '_') return false;
-  for (const char c : text)
-    if (!is_letter(c) && !(c >= '0' && c <= '9') &&
-        std::string_view(" _-./@+%()").find(c) == std::string_view::npos)
-      return false;
-  return yaml_scalar(text).is_string();
+/// Whether some reader would take the unquoted text for something else: by our schema, by YAML
+/// 1.1's words, or as a number, date or time of any schema.
+bool is_ambiguous(const std::string& text) {
+  if (text.empty() || !yaml_scalar(text).is_string()) return true;
+  const char first = text.front();
+  if ((first >= '0' && first <= '9') || std::string_view("+-.=<").find(first) < 5) return true;
+  std::string lower = text;
+  std::transform(lower.begin(), lower.end(), lower.begin(), ::tolower);
+  static constexpr std::string_view words[] = {"y", "n", "yes", "no", "on", "off"};
+  return std::find(std::begin(words), std::end(words), lower) != std::end(words);
 }
 
-std::string text_scalar(const std::string& text) {
-  if (is_plain(text)) return text;
-  // JSON's escapes are YAML's too; all but ASCII is kept apart from what some readers take for line
-  // ends.
-  std::string escaped = Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
-  for (const auto& [from, to] : {std::pair<std::string, std::string>{"\x7f", "\\x7f"},
-                                 {"\xc2\x85", "\\u0085"},
-                                 {"\xe2\x80\xa8", "\\u2028"},
-                                 {"\xe2\x80\xa9", "\\u2029"},
-                                 {"\xef\xbb\xbf", "\\ufeff"}})
-    for (size_t at = escaped.find(from); at != std::string::npos; at = escaped.find(from, at))
-      escaped.replace(at, from.size(), to);
-  return escaped;
+/// Whether the text has characters that some readers take for ends of lines, or drop.
+bool has_hidden(const std::string& text) {
+  for (const char* hidden : {"\x7f", "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xef\xbb\xbf"})
+    if (text.find(hidden) != std::string::npos) return true;
+  return false;
+}
+
+void write_text(YAML::Emitter& out, const std::string& text) {
+  if (has_hidden(text))
+    out << YAML::DoubleQuoted << YAML::EscapeNonAscii;
+  else if (is_ambiguous(text))
+    out << YAML::DoubleQuoted;
+  out << sanitize_utf8(text);
 }
 
 std::string float_scalar(double value) {
@@ -44,70 +49,57 @@ std::string float_scalar(double value) {
   return text;
 }
 
-std::string scalar(const Json& value) {
-  if (value.is_string()) return text_scalar(value.get_ref<const std::string&>());
-  if (value.is_number_float()) return float_scalar(value.get<double>());
-  return value.dump();
+void write_scalar(YAML::Emitter& out, const Json& value) {
+  if (value.is_string())
+    write_text(out, value.get_ref<const std::string&>());
+  else if (value.is_null())
+    out << YAML::LowerNull << YAML::Null;
+  else
+    out << (value.is_number_float() ? float_scalar(value.get<double>()) : value.dump());
 }
 
-bool is_flat(const Json& value) {
-  if (value.empty()) return true;
-  if (!value.is_array()) return false;
-  for (const Json& element : value)
+/// Whether a list of scalars is short enough to stand on one line.
+bool is_one_line(const Json& list) {
+  size_t width = 0;
+  for (const Json& element : list) {
     if (element.is_structured()) return false;
-  return true;
+    width += element.dump(-1, ' ', false, Json::error_handler_t::replace).size() + 2;
+  }
+  return width < line_width;
 }
 
-/// An empty collection or a list of scalars on one line.
-std::string flow(const Json& value) {
-  if (value.is_object()) return "{}";
-  std::vector<std::string> parts;
-  for (const Json& element : value) parts.push_back(scalar(element));
-  return "[" + join(parts, ", ") + "]";
-}
-
-void write(const Json& value, size_t indent, std::string& out);
-
-/// What follows "key:" or "-": a scalar or short list on the same line, anything else below it.
-void write_member(const Json& value, size_t indent, std::string& out) {
+void write(YAML::Emitter& out, const Json& value) {
   if (!value.is_structured()) {
-    out += " " + scalar(value) + "\n";
+    write_scalar(out, value);
     return;
   }
-  const std::string line = is_flat(value) ? flow(value) : "";
-  if (!line.empty() && (value.empty() || indent + line.size() < line_width)) {
-    out += " " + line + "\n";
-    return;
-  }
-  out += "\n";
-  write(value, indent + 2, out);
-}
-
-void write(const Json& value, size_t indent, std::string& out) {
-  const std::string margin(indent, ' ');
   if (value.is_array()) {
-    for (const Json& element : value) {
-      out += margin + "-";
-      write_member(element, indent, out);
-    }
+    if (is_one_line(value)) out << YAML::Flow;
+    out << YAML::BeginSeq;
+    for (const Json& element : value) write(out, element);
+    out << YAML::EndSeq;
     return;
   }
+  if (value.empty()) out << YAML::Flow;
+  out << YAML::BeginMap;
   for (const auto& [name, member] : value.items()) {
-    const std::string key = text_scalar(name);
+    out << YAML::Key;
     // A reader need not look further than 1,024 characters for the colon of a key.
-    out += key.size() < 1000 ? margin + key + ":" : margin + "? " + key + "\n" + margin + ":";
-    write_member(member, indent, out);
+    out << (name.size() > 1000 ? YAML::LongKey : YAML::Auto);
+    write_text(out, name);
+    out << YAML::Value;
+    write(out, member);
   }
+  out << YAML::EndMap;
 }
 
 }  // namespace
 
 std::string to_yaml(const Json& value) {
-  std::string out;
-  if (!value.is_structured()) return scalar(value) + "\n";
-  if (is_flat(value)) return flow(value) + "\n";
-  write(value, 0, out);
-  return out;
+  YAML::Emitter out;
+  write(out, value);
+  check(out.good(), "every JSON value can be written as YAML");
+  return std::string(out.c_str(), out.size()) + "\n";
 }
 
 }  // namespace kindred

@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
-#include "data/utf8.h"
+#include "core/utf8.h"
 
 namespace kindred::data {
 namespace {

@@ -6,10 +6,10 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "data/delimited.h"
 #include "data/lines.h"
 #include "data/records.h"
-#include "data/utf8.h"
 
 namespace kindred::data {
 
@@ -136,7 +136,7 @@ class DelimitedRecords : public Records {
     if (syntax_.latin1) {
       append_latin1(current_, line);
     } else {
-      repairs_.bytes += append_utf8(current_, line);
+      repairs_.bytes += append_sanitized(current_, line).bytes;
       ++repairs_.rows;
     }
     line = current_;

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "data/atomic.h"
 #include "data/dataset.h"
 #include "data/find_files.h"
@@ -14,7 +15,6 @@
 #include "data/raw.h"
 #include "data/store.h"
 #include "data/text_tables.h"
-#include "data/utf8.h"
 
 namespace kindred::data {
 

@@ -12,10 +12,10 @@
 
 #include "core/json.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "data/lines.h"
 #include "data/python_literal.h"
 #include "data/records.h"
-#include "data/utf8.h"
 
 namespace kindred::data {
 namespace {
@@ -43,7 +43,7 @@ uint32_t code_unit(std::string_view text, size_t at) {
 /// Replaces ill-formed UTF-8 and lone surrogate escapes of a JSON text by U+FFFD.
 uint64_t repair_json(std::string_view line, std::string& out) {
   std::string valid;
-  uint64_t replaced = append_utf8(valid, line);
+  uint64_t replaced = append_sanitized(valid, line).bytes;
   out.clear();
   for (size_t at = 0; at < valid.size();) {
     if (valid[at] != '\\') {

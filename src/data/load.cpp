@@ -8,6 +8,7 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "data/atomic.h"
 #include "data/dataset.h"
 #include "data/lines.h"
@@ -15,7 +16,6 @@
 #include "data/prepared.h"
 #include "data/split_fingerprint.h"
 #include "data/text_column.h"
-#include "data/utf8.h"
 
 namespace kindred::data {
 namespace {

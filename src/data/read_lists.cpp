@@ -4,10 +4,10 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "data/find_files.h"
 #include "data/lines.h"
 #include "data/readers.h"
-#include "data/utf8.h"
 
 namespace kindred::data {
 namespace {

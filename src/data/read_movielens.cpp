@@ -4,11 +4,11 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "data/find_files.h"
 #include "data/lines.h"
 #include "data/readers.h"
 #include "data/text_tables.h"
-#include "data/utf8.h"
 
 namespace kindred::data {
 namespace {

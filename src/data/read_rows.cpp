@@ -2,9 +2,9 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "data/numbers.h"
 #include "data/raw.h"
-#include "data/utf8.h"
 
 namespace kindred::data {
 namespace {

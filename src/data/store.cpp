@@ -7,8 +7,8 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "data/numbers.h"
-#include "data/utf8.h"
 
 namespace kindred::data {
 

@@ -8,8 +8,8 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "data/atomic.h"
-#include "data/utf8.h"
 
 namespace kindred::data {
 
@@ -65,7 +65,7 @@ std::string AtomicTextColumn::get(int64_t row) const {
   if (starts_quoted(raw)) raw = unquoted(raw);
   if (is_utf8(raw)) return raw;
   std::string text;
-  append_utf8(text, raw);
+  append_sanitized(text, raw);
   return text;
 }
 

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include "lm/element.h"
+#include "lm/kept.h"
 #include "lm/kernels.h"
 
 namespace kindred::lm {
@@ -28,22 +29,22 @@ bool has_gated_kernel(Activation kind, const torch::Tensor& x) {
 
 class Activate : public torch::autograd::Function<Activate> {
  public:
-  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x, int64_t kind,
-                               bool gated) {
+  struct Form {
+    Activation kind;
+    bool gated;
+  };
+  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x, Form form) {
     context->save_for_backward({x});
-    context->saved_data["kind"] = kind;
-    context->saved_data["gated"] = gated;
-    const auto of = static_cast<Activation>(kind);
-    return gated ? gated_forward(of, x) : activation_forward(of, x);
+    keep(context, form);
+    return form.gated ? gated_forward(form.kind, x) : activation_forward(form.kind, x);
   }
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
-    const auto kind = static_cast<Activation>(context->saved_data["kind"].toInt());
+    const auto [kind, gated] = kept<Form>(context);
     const auto x = context->get_saved_variables()[0];
     const auto d_x =
-        context->saved_data["gated"].toBool()
-            ? gated_backward(kind, x, gradients[0].contiguous())
-            : activation_backward(kind, x, gradients[0].clone(at::MemoryFormat::Contiguous));
-    return {d_x, torch::Tensor(), torch::Tensor()};
+        gated ? gated_backward(kind, x, gradients[0].contiguous())
+              : activation_backward(kind, x, gradients[0].clone(at::MemoryFormat::Contiguous));
+    return {d_x, torch::Tensor()};
   }
 };
 
@@ -144,11 +145,11 @@ torch::Tensor gated_backward(Activation kind, const torch::Tensor& x, const torc
 }
 
 torch::Tensor activate_gated(Activation kind, const torch::Tensor& x) {
-  return Activate::apply(x.contiguous(), static_cast<int64_t>(kind), true);
+  return Activate::apply(x.contiguous(), Activate::Form{kind, true});
 }
 
 torch::Tensor activate(Activation kind, const torch::Tensor& x) {
-  return Activate::apply(x.contiguous(), static_cast<int64_t>(kind), false);
+  return Activate::apply(x.contiguous(), Activate::Form{kind, false});
 }
 
 }  // namespace kindred::lm

@@ -127,6 +127,12 @@ bool Adapter::owns(const std::string& parameter) const {
   return std::ranges::any_of(own_, [&](const Own& own) { return own.name == parameter; });
 }
 
+std::vector<std::string> Adapter::own_tensors() const {
+  std::vector<std::string> names;
+  for (const Own& own : own_) names.push_back(own.name);
+  return names;
+}
+
 std::vector<TensorSpec> Adapter::specs() const {
   std::vector<TensorSpec> specs;
   for (const Low& low : low_) {
@@ -227,10 +233,8 @@ std::vector<torch::Tensor> Backbone::held_tensors() const {
 
 bool Backbone::adapters_learn() const {
   return std::ranges::any_of(adapters_, [](const auto& adapter) {
-    return std::ranges::any_of(adapter->low_,
-                               [](const auto& low) { return low.low_rank->requires_grad(); }) ||
-           std::ranges::any_of(adapter->own_,
-                               [](const auto& own) { return own.slot.requires_grad(); });
+    return std::ranges::any_of(adapter->named_parameters(),
+                               [](const auto& named) { return named.second.requires_grad(); });
   });
 }
 
@@ -254,10 +258,10 @@ void Backbone::use(std::vector<std::shared_ptr<Adapter>> adapters) {
   adapters_ = {};
   std::set<std::string> own;
   for (const auto& one : adapters) {
-    for (const Adapter::Own& tensor : one->own_) {
-      if (own.insert(tensor.name).second) continue;
+    for (const std::string& tensor : one->own_tensors()) {
+      if (own.insert(tensor).second) continue;
       throw Error(Exit::config, "adapters",
-                  cat("two of them have their own ", tensor.name, "; expected one at most"));
+                  cat("two of them have their own ", tensor, "; expected one at most"));
     }
   }
   adapters_ = std::move(adapters);
@@ -279,7 +283,7 @@ void Backbone::add_all() {
   std::map<size_t, std::vector<Linear::Addition>> additions;
   uint64_t place = 0;
   for (const auto& adapter : adapters_) {
-    for (const Adapter::Low& low : adapter->low_) {
+    for (const Adapter::Low& low : adapter->additions()) {
       int64_t begin = 0;
       for (size_t p = 0; p < low.part; ++p) begin += linears_[low.layer]->parts()[p].out;
       low.low_rank->place = place++;
@@ -298,7 +302,7 @@ void Backbone::merge() {
                 "weights in int8 take no adapter into themselves; load the model in fp32 or bf16");
   }
   for (const auto& adapter : adapters_) {
-    for (const Adapter::Low& low : adapter->low_) {
+    for (const Adapter::Low& low : adapter->additions()) {
       torch::Tensor weight = linears_[low.layer]->parts()[low.part].weight;
       originals_.emplace_back(weight, weight.clone());
       const LowRank& one = *low.low_rank;

@@ -23,6 +23,13 @@ namespace kindred::lm {
 /// its own for (`bias`, `modules_to_save`). It does something while Backbone::use() has it in use.
 class Adapter {
  public:
+  /// An addition to part `part` of the model's layer number `layer`.
+  struct Low {
+    std::string module;
+    size_t layer, part;
+    std::shared_ptr<LowRank> low_rank;
+  };
+
   /// A new one: A uniform as PEFT draws it, B zero, so that it changes nothing yet; own tensors
   /// begin as the model's. Its numbers depend on the modules' names and the seed. Throws `config`
   /// where the configuration means no layer of the model, or tensors it cannot have.
@@ -39,15 +46,18 @@ class Adapter {
   /// What is trained, by PEFT's names. Own tensors are the model's parameters while in use.
   std::vector<std::pair<std::string, torch::Tensor>> named_parameters() const;
   const AdapterConfig& config() const { return config_; }
+  /// Whether its tensors take gradients.
+  bool trainable() const { return trainable_; }
+
+  /// What it adds to the model's layers.
+  const std::vector<Low>& additions() const { return low_; }
+  /// The model's tensors that it has values of its own for.
+  std::vector<std::string> own_tensors() const;
+  /// Puts its own values in the place of the model's, and the model's back: Backbone::use() does.
+  void enter(Backbone& model);
+  void leave();
 
  private:
-  friend class Backbone;
-  /// An addition to part `part` of the model's layer number `layer`.
-  struct Low {
-    std::string module;
-    size_t layer, part;
-    std::shared_ptr<LowRank> low_rank;
-  };
   /// A tensor of the model with a value of its own.
   struct Own {
     std::string saved_as, name;
@@ -60,8 +70,6 @@ class Adapter {
   void find_layers(const Backbone& model);
   void find_own(const Backbone& model);
   std::vector<TensorSpec> specs() const;
-  void enter(Backbone& model);
-  void leave();
   bool owns(const std::string& parameter) const;
 
   AdapterConfig config_;

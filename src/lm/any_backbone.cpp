@@ -3,10 +3,9 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/strings.h"
-#include "lm/causal_lm.h"
 #include "lm/config/encoders.h"
 #include "lm/encoder_lm.h"
-#include "lm/t5.h"
+#include "lm/generative_lm.h"
 
 namespace kindred::lm {
 
@@ -40,16 +39,6 @@ std::shared_ptr<Backbone> load_any_backbone(const std::filesystem::path& folder,
   throw Error(Exit::config, path.string(),
               cat("model_type: got ", got, ", expected one of: ", join(known, ", "),
                   suggestion(got, known)));
-}
-
-torch::Tensor read_states(Backbone& model, const Packed& input, const torch::Tensor& rows) {
-  if (auto* encoder = dynamic_cast<EncoderLM*>(&model)) return encoder->hidden(input, rows);
-  if (auto* decoder = dynamic_cast<CausalLM*>(&model)) return decoder->hidden(input, rows);
-  if (auto* t5 = dynamic_cast<T5*>(&model)) {
-    const auto states = t5->encode(input);
-    return rows.defined() ? states.index_select(0, rows) : states;
-  }
-  throw Error(Exit::internal, model.kind(), "this kind of model has no hidden states to read");
 }
 
 }  // namespace kindred::lm

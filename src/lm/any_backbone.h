@@ -19,8 +19,4 @@ std::vector<std::pair<std::string, std::string>> backbone_kinds();
 std::shared_ptr<Backbone> load_any_backbone(const std::filesystem::path& folder,
                                             const LoadOptions& options);
 
-/// Last hidden states [T, D] float of a model of any kind, of `rows` [R] int64 only where defined.
-/// Throws as the kind's own `hidden`.
-torch::Tensor read_states(Backbone& model, const Packed& input, const torch::Tensor& rows = {});
-
 }  // namespace kindred::lm

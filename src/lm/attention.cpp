@@ -4,8 +4,10 @@
 
 #include "core/error.h"
 #include "lm/attention_cuda.h"
+#include "lm/by_head.h"
 #include "lm/element.h"
 #include "lm/for_heads.h"
+#include "lm/kept.h"
 #include "lm/kernels.h"
 
 namespace kindred::lm {
@@ -33,20 +35,19 @@ kernels::AttentionHead<E> head_of(const E* qkv, const Widths& w, const Attention
   const int64_t begin = shape.offsets[sequence], end = shape.offsets[sequence + 1];
   const E* first = qkv + begin * w.row;
   const E* keys = first + w.queries + head / w.group * w.head;
-  return {first + head * w.head,
-          keys,
-          keys + w.keys,
-          w.row,
-          w.row,
-          end - begin,
-          end - begin,
-          w.head,
-          static_cast<float>(shape.scale),
-          shape.dropout,
-          static_cast<uint64_t>(shape.mask_row(sequence) * shape.heads + head),
-          static_cast<uint64_t>(shape.heads),
-          1,
-          shape.causal};
+  return {.q = first + head * w.head,
+          .k = keys,
+          .v = keys + w.keys,
+          .q_stride = w.row,
+          .kv_stride = w.row,
+          .queries = end - begin,
+          .keys = end - begin,
+          .head_dim = w.head,
+          .scale = static_cast<float>(shape.scale),
+          .dropout = shape.dropout,
+          .first_row = static_cast<uint64_t>(shape.mask_row(sequence) * shape.heads + head),
+          .row_step = static_cast<uint64_t>(shape.heads),
+          .causal = shape.causal};
 }
 
 // Where each sequence's tokens that take a gradient begin among all of them.
@@ -72,12 +73,6 @@ void append_rows(torch::Tensor& rows, int64_t length, const torch::Tensor& more)
   rows.narrow(0, length, n).copy_(more);
 }
 
-// rows [n, heads d] -> [heads, n, d], each head `repeats` times.
-torch::Tensor by_head(const torch::Tensor& rows, int64_t head_dim, int64_t repeats) {
-  const auto heads = rows.reshape({rows.size(0), -1, head_dim}).transpose(0, 1);
-  return repeats == 1 ? heads : heads.repeat_interleave(repeats, 0);
-}
-
 // Scores [H, n, m] of queries [H, n, d] against keys [H, m, d], of which the last n belong to the
 // queries themselves -> probabilities, fp32.
 torch::Tensor probabilities(const torch::Tensor& queries, const torch::Tensor& keys,
@@ -94,9 +89,11 @@ torch::Tensor probabilities(const torch::Tensor& queries, const torch::Tensor& k
 // One sequence's new queries [n, H d] against all its keys, by ATen.
 torch::Tensor attend_plain(const torch::Tensor& queries, const KeysValues& cache, const Widths& w,
                            const AttentionShape& shape) {
-  const auto keys = by_head(cache.keys.narrow(0, 0, cache.length), w.head, w.group);
-  const auto values = by_head(cache.values.narrow(0, 0, cache.length), w.head, w.group);
-  const auto weights = probabilities(by_head(queries, w.head, 1), keys, shape);
+  const auto read = [&](const torch::Tensor& rows) {  // [H, m, d]
+    return by_head(rows.narrow(0, 0, cache.length), shape.key_heads, w.group);
+  };
+  const auto keys = read(cache.keys), values = read(cache.values);
+  const auto weights = probabilities(by_head(queries, shape.heads), keys, shape);  // [H, n, m]
   return torch::matmul(weights.to(values.scalar_type()), values)
       .transpose(0, 1)
       .reshape({queries.size(0), w.queries});
@@ -126,29 +123,15 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
     }
     const auto dense = qkv.contiguous();
     attention_forward(dense, shape, out, log_sums);
-    context->saved_data["offsets"] = shape.offsets;
-    context->saved_data["heads"] = shape.heads;
-    context->saved_data["key_heads"] = shape.key_heads;
-    context->saved_data["scale"] = shape.scale;
-    context->saved_data["key"] = static_cast<int64_t>(shape.dropout.key);
-    context->saved_data["probability"] = static_cast<double>(shape.dropout.probability);
-    context->saved_data["causal"] = shape.causal;
-    context->saved_data["mask_rows"] = shape.mask_rows;
+    keep(context, shape);
     context->save_for_backward({dense, out, log_sums});
     return out;
   }
 
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
     const auto saved = context->get_saved_variables();
-    AttentionShape shape{context->saved_data["offsets"].toIntVector(),
-                         context->saved_data["heads"].toInt(),
-                         context->saved_data["key_heads"].toInt(),
-                         context->saved_data["scale"].toDouble(),
-                         {static_cast<uint64_t>(context->saved_data["key"].toInt()),
-                          static_cast<float>(context->saved_data["probability"].toDouble())},
-                         context->saved_data["causal"].toBool()};
-    shape.mask_rows = context->saved_data["mask_rows"].toIntVector();
-    return {attention_backward(saved[0], shape, saved[1], saved[2], gradients[0].contiguous()),
+    return {attention_backward(saved[0], kept<AttentionShape>(context), saved[1], saved[2],
+                               gradients[0].contiguous()),
             torch::Tensor()};
   }
 };
@@ -201,10 +184,17 @@ torch::Tensor attention_backward(const torch::Tensor& qkv, const AttentionShape&
       auto task = head_of(from, w, shape, s, head);
       task.group = w.group;
       task.first = shape.fixed.empty() ? 0 : shape.fixed[s];
-      kernels::attention_backward(
-          task, kernels::AttentionGradient<decltype(type)>{
-                    mixed + narrow, given + narrow, w.queries, sums + begin * shape.heads + head,
-                    shape.heads, row + head * w.head, keys, keys + w.keys, w.row, w.row});
+      kernels::attention_backward(task, kernels::AttentionGradient<decltype(type)>{
+                                            .out = mixed + narrow,
+                                            .d_out = given + narrow,
+                                            .out_stride = w.queries,
+                                            .log_sums = sums + begin * shape.heads + head,
+                                            .log_stride = shape.heads,
+                                            .d_q = row + head * w.head,
+                                            .d_k = keys,
+                                            .d_v = keys + w.keys,
+                                            .d_stride = w.row,
+                                            .d_kv_stride = w.row});
     });
   });
   return d_qkv;
@@ -326,12 +316,13 @@ torch::Tensor attention_behind(const torch::Tensor& qkv, const AttentionShape& s
   const auto before = attend_prefixes(qkv, shape, prefixes, before_sums);
   attention_forward(qkv, shape, own, own_sums);
   // Two softmaxes over parts of the keys, weighed by their sums, are the softmax over all.
-  const auto by_head = [&](const torch::Tensor& x) {
-    return x.view({x.size(0), shape.heads, w.head}).to(torch::kFloat);
+  const auto heads = [&](const torch::Tensor& rows) {  // [T, H d] -> [H, T, d]
+    return by_head(rows.to(torch::kFloat), shape.heads);
   };
-  const auto share = torch::sigmoid(before_sums - own_sums).unsqueeze(2);
-  return torch::lerp(by_head(own), by_head(before), share)
-      .view({qkv.size(0), w.queries})
+  const auto share = torch::sigmoid(before_sums - own_sums).transpose(0, 1).unsqueeze(2);
+  return torch::lerp(heads(own), heads(before), share)
+      .transpose(0, 1)
+      .reshape({qkv.size(0), w.queries})
       .to(qkv.scalar_type());
 }
 
@@ -360,9 +351,11 @@ torch::Tensor attention_plain(const torch::Tensor& qkv, const AttentionShape& sh
     const int64_t begin = shape.offsets[s], n = shape.offsets[s + 1] - begin;
     if (n == 0) continue;
     const auto rows = qkv.narrow(0, begin, n);
-    const auto queries = by_head(rows.narrow(1, 0, w.queries), w.head, 1);
-    const auto keys = by_head(rows.narrow(1, w.queries, w.keys), w.head, w.group);
-    const auto values = by_head(rows.narrow(1, w.queries + w.keys, w.keys), w.head, w.group);
+    const auto read = [&](int64_t first) {  // [H, n, d]
+      return by_head(rows.narrow(1, first, w.keys), shape.key_heads, w.group);
+    };
+    const auto queries = by_head(rows.narrow(1, 0, w.queries), shape.heads);
+    const auto keys = read(w.queries), values = read(w.queries + w.keys);
     auto weights = probabilities(queries, keys, shape).to(qkv.scalar_type());
     if (shape.dropout.active()) {
       weights =

@@ -65,6 +65,12 @@ class Backbone : public torch::nn::Module, public model::HoldsTensors {
   /// config.json, as it would be written back.
   virtual Json config() const = 0;
 
+  /// Last hidden states [T, D] float, of an encoder-decoder those of its encoder; of `rows` [R]
+  /// int64 only where defined, [R, D]. Throws as the kind's own `hidden`.
+  virtual torch::Tensor states(const Packed& input, const torch::Tensor& rows = {}) = 0;
+
+  /// Takes a linear layer among its own, as it is made.
+  void add_linear(std::shared_ptr<Linear> layer) { linears_.push_back(std::move(layer)); }
   /// Every linear layer, in the order they were made.
   const std::vector<std::shared_ptr<Linear>>& linears() const { return linears_; }
 
@@ -107,7 +113,6 @@ class Backbone : public torch::nn::Module, public model::HoldsTensors {
   bool replaced_inside() const { return replaced_inside_; }
 
  private:
-  friend class LayerLoader;
   void add_all();
 
   std::vector<std::shared_ptr<Linear>> linears_;

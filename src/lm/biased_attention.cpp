@@ -9,6 +9,7 @@
 #include "lm/by_head.h"
 #include "lm/element.h"
 #include "lm/for_heads.h"
+#include "lm/kept.h"
 #include "lm/kernels.h"
 
 namespace kindred::lm {
@@ -85,20 +86,19 @@ kernels::AttentionHead<E> head_of(const torch::Tensor& queries, const KeyRows& r
                                   const BiasedShape& shape, size_t sequence, int64_t head, E type) {
   const int64_t d = queries.size(1) / shape.heads, begin = shape.queries[sequence];
   const int64_t n = extent(shape.queries, sequence), m = read.keys.size(0);
-  kernels::AttentionHead<E> made{
-      data_of(queries, type) + begin * queries.stride(0) + head * d,
-      data_of(read.keys, type) + head * d,
-      data_of(read.values, type) + head * d,
-      queries.stride(0),
-      read.keys.stride(0),
-      n,
-      m,
-      d,
-      1.0f,
-      shape.dropout,
-      static_cast<uint64_t>(shape.mask_row(sequence) * shape.heads + head),
-      static_cast<uint64_t>(shape.heads)};
-  made.causal = shape.causal;
+  kernels::AttentionHead<E> made{.q = data_of(queries, type) + begin * queries.stride(0) + head * d,
+                                 .k = data_of(read.keys, type) + head * d,
+                                 .v = data_of(read.values, type) + head * d,
+                                 .q_stride = queries.stride(0),
+                                 .kv_stride = read.keys.stride(0),
+                                 .queries = n,
+                                 .keys = m,
+                                 .head_dim = d,
+                                 .scale = 1.0f,
+                                 .dropout = shape.dropout,
+                                 .first_row = static_cast<uint64_t>(shape.mask_row(sequence) * shape.heads + head),
+                                 .row_step = static_cast<uint64_t>(shape.heads),
+                                 .causal = shape.causal};
   if (shape.bias.defined()) {
     const int64_t row = shape.bias.size(1), last = shape.causal ? m : n;
     check(row / 2 + 1 >= std::max(n, m), "a bias for every distance");
@@ -130,27 +130,14 @@ class BiasedAttention : public torch::autograd::Function<BiasedAttention> {
     auto out = torch::zeros(queries.sizes(), queries.options().requires_grad(false));
     auto log_sums = torch::empty({queries.size(0), shape.heads}, torch::dtype(torch::kFloat));
     forward_over(queries, rows_of(keys_values, shape.keys), shape, out, log_sums);
-    context->saved_data["queries"] = shape.queries;
-    context->saved_data["keys"] = shape.keys;
-    context->saved_data["heads"] = shape.heads;
-    context->saved_data["causal"] = shape.causal;
-    context->saved_data["key"] = static_cast<int64_t>(shape.dropout.key);
-    context->saved_data["probability"] = static_cast<double>(shape.dropout.probability);
-    context->saved_data["mask_rows"] = shape.mask_rows;
-    context->save_for_backward({queries, keys_values, out, log_sums, shape.bias});
+    keep(context, shape);
+    context->save_for_backward({queries, keys_values, out, log_sums});
     return out;
   }
 
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
     const auto saved = context->get_saved_variables();
-    BiasedShape shape{context->saved_data["queries"].toIntVector(),
-                      context->saved_data["keys"].toIntVector(),
-                      context->saved_data["heads"].toInt(),
-                      context->saved_data["causal"].toBool(),
-                      saved[4],
-                      {static_cast<uint64_t>(context->saved_data["key"].toInt()),
-                       static_cast<float>(context->saved_data["probability"].toDouble())}};
-    shape.mask_rows = context->saved_data["mask_rows"].toIntVector();
+    const auto& shape = kept<BiasedShape>(context);
     const torch::Tensor &queries = saved[0], &keys_values = saved[1], &out = saved[2];
     const auto given = gradients[0].contiguous();
     const auto read = rows_of(keys_values, shape.keys);
@@ -163,12 +150,18 @@ class BiasedAttention : public torch::autograd::Function<BiasedAttention> {
         if (read[s].keys.size(0) == 0) return;
         const int64_t begin = shape.queries[s], narrow = begin * width + head * d;
         auto* keys = data_of(d_keys_values, type) + shape.keys[s] * 2 * width + head * d;
-        kernels::attention_backward(
-            head_of(queries, read[s], shape, s, head, type),
-            kernels::AttentionGradient<decltype(type)>{
-                data_of(out, type) + narrow, data_of(given, type) + narrow, width,
-                sums + begin * shape.heads + head, shape.heads, data_of(d_queries, type) + narrow,
-                keys, keys + width, width, 2 * width});
+        kernels::attention_backward(head_of(queries, read[s], shape, s, head, type),
+                                    kernels::AttentionGradient<decltype(type)>{
+                                        .out = data_of(out, type) + narrow,
+                                        .d_out = data_of(given, type) + narrow,
+                                        .out_stride = width,
+                                        .log_sums = sums + begin * shape.heads + head,
+                                        .log_stride = shape.heads,
+                                        .d_q = data_of(d_queries, type) + narrow,
+                                        .d_k = keys,
+                                        .d_v = keys + width,
+                                        .d_stride = width,
+                                        .d_kv_stride = 2 * width});
       });
     });
     return {d_queries, d_keys_values, torch::Tensor()};

@@ -25,6 +25,9 @@ class CausalLM : public GenerativeLM {
   /// With `rows` [R] int64 only those of the packed tokens are returned, [R, D], and what nobody
   /// reads of the last block is not computed.
   virtual torch::Tensor hidden(const Packed& input, const torch::Tensor& rows = {}) = 0;
+  torch::Tensor states(const Packed& input, const torch::Tensor& rows = {}) override {
+    return hidden(input, rows);
+  }
   torch::Tensor hidden_after(const SplitPacked& input, const torch::Tensor& rows) override {
     return hidden(input, rows);
   }

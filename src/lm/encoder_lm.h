@@ -29,6 +29,9 @@ class EncoderLM : public Backbone {
   /// another length.
   virtual torch::Tensor hidden(const Packed& input, const torch::Tensor& rows = {},
                                const TokenMarks& marks = {}) = 0;
+  torch::Tensor states(const Packed& input, const torch::Tensor& rows = {}) override {
+    return hidden(input, rows);
+  }
 };
 
 /// Loads a Hugging Face folder; heads and poolers in it are not read. Throws as load_causal_lm.

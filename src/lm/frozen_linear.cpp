@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "lm/activation.h"
+#include "lm/kept.h"
 #include "lm/precision.h"
 #include "model/threads.h"
 
@@ -51,22 +52,16 @@ bool can_pack(const torch::Tensor& weight) {
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
-// Keeps a layer alive in the graph.
-struct Kept : torch::CustomClassHolder {
-  std::shared_ptr<const FrozenLinear> linear;
-};
-
 class Product : public torch::autograd::Function<Product> {
  public:
+  using Layer = std::shared_ptr<const FrozenLinear>;
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
-                               const c10::intrusive_ptr<Kept>& kept) {
-    context->saved_data["kept"] = torch::IValue::make_capsule(kept);
-    return kept->linear->forward(x);
+                               const Layer& linear) {
+    keep(context, linear);
+    return linear->forward(x);
   }
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
-    const auto capsule = context->saved_data["kept"].toCapsule();
-    const auto& kept = static_cast<const Kept&>(*capsule);
-    return {kept.linear->backward(gradients[0].contiguous()), torch::Tensor()};
+    return {kept<Layer>(context)->backward(gradients[0].contiguous()), torch::Tensor()};
   }
 };
 
@@ -75,9 +70,7 @@ class Product : public torch::autograd::Function<Product> {
 torch::Tensor frozen_product(const std::shared_ptr<const FrozenLinear>& linear,
                              const torch::Tensor& x) {
   if (!torch::GradMode::is_enabled() || !x.requires_grad()) return linear->forward(x.detach());
-  auto kept = c10::make_intrusive<Kept>();
-  kept->linear = linear;
-  return Product::apply(x, kept);
+  return Product::apply(x, linear);
 }
 
 torch::Tensor product_transposed(const torch::Tensor& x, const torch::Tensor& weight) {

@@ -71,7 +71,7 @@ struct Pass : FrozenPass {
 };
 
 // A pass with its saved activations, carried through the graph and freed with it.
-struct Saved : torch::CustomClassHolder {
+struct Saved {
   Pass pass;
   std::vector<SavedBlock> blocks;
   SavedNorm final_norm;

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "lm/frozen_pass.h"
+#include "lm/kept.h"
 
 namespace kindred::lm {
 
@@ -71,13 +72,12 @@ Pass prepare(const std::shared_ptr<const FrozenStack>& stack, FrozenPass given) 
 class FrozenHidden : public torch::autograd::Function<FrozenHidden> {
  public:
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
-                               const c10::intrusive_ptr<Saved>& saved, at::TensorList) {
-    context->saved_data["saved"] = torch::IValue::make_capsule(saved);
+                               const std::shared_ptr<Saved>& saved, at::TensorList) {
+    keep(context, saved);
     return run_forward(saved->pass, x.clone(), saved.get());
   }
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
-    const auto capsule = context->saved_data["saved"].toCapsule();
-    const auto& saved = static_cast<const Saved&>(*capsule);
+    const Saved& saved = *kept<std::shared_ptr<Saved>>(context);
     const torch::NoGradGuard no_grad;
     tensor_list results = run_backward(saved, gradients[0].to(torch::kFloat).contiguous(),
                                        context->needs_input_grad(0));
@@ -90,7 +90,7 @@ class FrozenHidden : public torch::autograd::Function<FrozenHidden> {
 
 torch::Tensor frozen_hidden(const std::shared_ptr<const FrozenStack>& stack, const torch::Tensor& x,
                             FrozenPass given) {
-  auto saved = c10::make_intrusive<Saved>();
+  auto saved = std::make_shared<Saved>();
   saved->pass = prepare(stack, std::move(given));
   const Pass& pass = saved->pass;
   const bool trains =

@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "lm/element.h"
+#include "lm/kept.h"
 #include "lm/kernels.h"
 
 namespace kindred::lm {
@@ -34,31 +35,25 @@ int64_t start_of(const std::vector<int64_t>& starts, size_t s) {
   return starts.empty() ? 0 : starts[s];
 }
 
-// Keeps the turns alive in the graph.
-struct KeptRotary : torch::CustomClassHolder {
-  std::shared_ptr<const Rotary> rotary;
-};
-
 class Turn : public torch::autograd::Function<Turn> {
  public:
+  // By what each packed sequence is turned.
+  struct Turns {
+    std::shared_ptr<const Rotary> rotary;
+    std::vector<int64_t> offsets, starts;
+  };
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& qkv,
-                               const c10::intrusive_ptr<KeptRotary>& kept,
-                               const std::vector<int64_t>& offsets,
-                               const std::vector<int64_t>& starts) {
-    context->saved_data["kept"] = torch::IValue::make_capsule(kept);
-    context->saved_data["offsets"] = offsets;
-    context->saved_data["starts"] = starts;
+                               const Turns& turns) {
+    keep(context, turns);
     auto out = qkv.clone(at::MemoryFormat::Contiguous);
-    kept->rotary->turn(out, offsets, starts, 1);
+    turns.rotary->turn(out, turns.offsets, turns.starts, 1);
     return out;
   }
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
-    const auto capsule = context->saved_data["kept"].toCapsule();
-    const auto& kept = static_cast<const KeptRotary&>(*capsule);
+    const auto& turns = kept<Turns>(context);
     auto d_qkv = gradients[0].clone(at::MemoryFormat::Contiguous);
-    kept.rotary->turn(d_qkv, context->saved_data["offsets"].toIntVector(),
-                      context->saved_data["starts"].toIntVector(), -1);
-    return {d_qkv, torch::Tensor(), torch::Tensor(), torch::Tensor()};
+    turns.rotary->turn(d_qkv, turns.offsets, turns.starts, -1);
+    return {d_qkv, torch::Tensor()};
   }
 };
 
@@ -159,9 +154,7 @@ torch::Tensor Rotary::turned(const torch::Tensor& qkv, const std::vector<int64_t
                              const std::vector<int64_t>& starts) const {
   if (qkv.size(0) == 0) return qkv;
   if (!qkv.device().is_cpu()) return turned_plain(qkv, offsets, starts);
-  auto kept = c10::make_intrusive<KeptRotary>();
-  kept->rotary = shared_from_this();
-  return Turn::apply(qkv, kept, offsets, starts);
+  return Turn::apply(qkv, Turn::Turns{shared_from_this(), offsets, starts});
 }
 
 }  // namespace kindred::lm

@@ -5,24 +5,14 @@
 #include "core/files.h"
 #include "core/json.h"
 #include "core/strings.h"
+#include "lm/folder.h"
 #include "lm/sentence_encoder.h"
 #include "model/tensors.h"
 
 namespace kindred::lm {
 namespace {
 
-// What a tokenizer may consist of; config_sentence_transformers.json holds the prompts.
-constexpr const char* kCopied[] = {"tokenizer.json",
-                                   "tokenizer_config.json",
-                                   "special_tokens_map.json",
-                                   "added_tokens.json",
-                                   "vocab.txt",
-                                   "vocab.json",
-                                   "merges.txt",
-                                   "tokenizer.model",
-                                   "sentencepiece.bpe.model",
-                                   "spiece.model",
-                                   "config_sentence_transformers.json"};
+constexpr const char* kPrompts = "config_sentence_transformers.json";
 
 void write_json(const std::filesystem::path& file, const Json& json) {
   make_folders(file.parent_path());
@@ -67,11 +57,9 @@ void SentenceEncoder::save_dense(const std::filesystem::path& folder, size_t ind
 
 void SentenceEncoder::save(const std::filesystem::path& folder) const {
   save_backbone(*model_, folder);
-  for (const char* name : kCopied) {
-    const bool outside = name == std::string("config_sentence_transformers.json");
-    const auto from = (outside ? folder_ : folder_ / plan_.model_path) / name;
-    if (std::filesystem::exists(from)) write_file(folder / name, read_file(from));
-  }
+  copy_tokenizer(folder_ / plan_.model_path, folder);
+  if (std::filesystem::exists(folder_ / kPrompts))
+    write_file(folder / kPrompts, read_file(folder_ / kPrompts));
   write_json(folder / "sentence_bert_config.json",
              {{"max_seq_length", plan_.max_tokens ? Json(*plan_.max_tokens) : Json(nullptr)},
               {"do_lower_case", plan_.lower_case}});

@@ -99,7 +99,7 @@ torch::Tensor SentenceEncoder::after_pooling(torch::Tensor vectors) const {
 
 torch::Tensor SentenceEncoder::embed(const torch::Tensor& ids,
                                      const std::vector<int64_t>& offsets) {
-  const auto states = read_states(*model_, {model_->embed(ids.to(model_->device())), offsets});
+  const auto states = model_->states({model_->embed(ids.to(model_->device())), offsets});
   std::vector<torch::Tensor> pooled;
   pooled.reserve(plan_.poolings.size());
   for (const Pooling kind : plan_.poolings) pooled.push_back(pool(states, offsets, kind));

@@ -39,6 +39,10 @@ class T5 : public GenerativeLM {
   std::set<std::string> tables() const override;
   std::string tied_table() const override;
   torch::Tensor embed(const torch::Tensor& ids) override { return embedded(ids); }
+  torch::Tensor states(const Packed& input, const torch::Tensor& rows = {}) override {
+    const auto encoded = encode(input);  // [T, D]
+    return rows.defined() ? encoded.index_select(0, rows) : encoded;
+  }
   torch::Tensor hidden_after(const SplitPacked& input, const torch::Tensor& rows) override;
   torch::Tensor logits(const torch::Tensor& hidden) override;
   torch::Tensor log_probabilities(const torch::Tensor& hidden,

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "lm/element.h"
 #include "lm/frozen_linear.h"
+#include "lm/kept.h"
 #include "lm/kernels.h"
 
 namespace kindred::lm {
@@ -116,6 +117,10 @@ double loss_of_block(const torch::Tensor& x, const torch::Tensor& weight,
 
 class VocabularyLoss : public torch::autograd::Function<VocabularyLoss> {
  public:
+  // For a loss of gradient 1; undefined where none is asked for.
+  struct Gradients {
+    torch::Tensor d_hidden, d_weight;
+  };
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& hidden,
                                const torch::Tensor& weight, const torch::Tensor& targets) {
     const bool weight_grad = weight.requires_grad();
@@ -143,15 +148,13 @@ class VocabularyLoss : public torch::autograd::Function<VocabularyLoss> {
         loss += loss_of_block(x, weight, target, part, d_weight);
       }
     }
-    context->saved_data["d_hidden"] = d_hidden;
-    context->saved_data["d_weight"] =
-        weight_grad ? d_weight.to(weight.scalar_type()) : torch::Tensor();
+    if (weight_grad) d_weight = d_weight.to(weight.scalar_type());
+    keep(context, Gradients{d_hidden, d_weight});
     return torch::scalar_tensor(loss, hidden.options().dtype(torch::kFloat).requires_grad(false));
   }
 
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
-    const auto d_hidden = context->saved_data["d_hidden"].toTensor();
-    const auto d_weight = context->saved_data["d_weight"].toTensor();
+    const auto& [d_hidden, d_weight] = kept<Gradients>(context);
     return {d_hidden.defined() ? d_hidden * gradients[0] : d_hidden,
             d_weight.defined() ? d_weight * gradients[0] : d_weight, torch::Tensor()};
   }

@@ -293,7 +293,7 @@ std::shared_ptr<Linear> LayerLoader::linear(const std::vector<LinearLayout>& par
 std::shared_ptr<Linear> LayerLoader::add_layer(std::vector<Linear::Part> parts,
                                                std::shared_ptr<FrozenLinear> packed) {
   auto layer = std::make_shared<Linear>(std::move(parts), std::move(packed));
-  model_.linears_.push_back(layer);
+  model_.add_linear(layer);
   return layer;
 }
 

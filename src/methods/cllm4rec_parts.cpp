@@ -1,13 +1,14 @@
 #include "methods/cllm4rec_parts.h"
 
-#include <algorithm>
-#include <system_error>
+#include <utility>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
 #include "core/strings.h"
 #include "lm/adapter.h"
+#include "lm/folder.h"
+#include "model/csr.h"
 
 namespace kindred::methods {
 namespace {
@@ -64,59 +65,6 @@ void put_on(const fs::path& adapter, lm::GenerativeLM& model) {
 
 prompt::Encode load_encoder(const fs::path& folder) {
   return prompt::encoder(text::Tokenizer::load(folder));
-}
-
-// Whether a file of a backbone's folder belongs to it: configuration, tokenizer, weights.
-bool belongs(const fs::path& file) {
-  const std::string extension = file.extension().string();
-  return extension == ".json" || extension == ".txt" || extension == ".safetensors" ||
-         extension == ".bin" || extension == ".model";
-}
-
-void copy_backbone(const fs::path& from, const fs::path& to, bool weights) {
-  fs::create_directories(to);
-  if (fs::equivalent(from, to)) return;  // saved where it was loaded from
-  for (const fs::directory_entry& entry : fs::directory_iterator(from)) {
-    if (!entry.is_regular_file() || !belongs(entry.path())) continue;
-    const std::string name = entry.path().filename().string();
-    const bool weight =
-        name.ends_with(".safetensors") || name.ends_with(".bin") || name.ends_with(".index.json");
-    if (weight && !weights) continue;
-    const fs::path target = to / name;
-    std::error_code failed;
-    fs::remove(target, failed);
-    fs::create_hard_link(fs::canonical(entry.path()), target, failed);
-    if (failed) fs::copy_file(entry.path(), target);
-  }
-}
-
-torch::Tensor numbers(const std::vector<data::Index>& values) {
-  return torch::tensor(values, torch::kInt32);
-}
-
-void add_csr(model::NamedTensors& tensors, const std::string& name, const data::Csr& csr) {
-  tensors.emplace_back(name + ".offsets", torch::tensor(csr.offsets, torch::kInt64));
-  tensors.emplace_back(name + ".items", numbers(csr.columns));
-}
-
-data::Csr find_csr(const model::NamedTensors& tensors, const std::string& name, int64_t users,
-                   int64_t items, const std::string& where) {
-  const int64_t offsets_shape[] = {users + 1}, any[] = {-1};
-  const auto offsets =
-      model::find_tensor(tensors, name + ".offsets", offsets_shape, where).to(torch::kInt64);
-  const auto columns = model::find_tensor(tensors, name + ".items", any, where).to(torch::kInt32);
-  data::Csr csr;
-  csr.offsets.assign(offsets.data_ptr<int64_t>(), offsets.data_ptr<int64_t>() + offsets.numel());
-  csr.columns.assign(columns.data_ptr<int32_t>(), columns.data_ptr<int32_t>() + columns.numel());
-  const bool sorted = std::is_sorted(csr.offsets.begin(), csr.offsets.end());
-  const bool inside = std::all_of(csr.columns.begin(), csr.columns.end(),
-                                  [&](data::Index i) { return i >= 0 && i < items; });
-  if (!sorted || csr.offsets.front() != 0 || csr.offsets.back() != csr.nnz() || !inside) {
-    throw Error(Exit::bad_data, where,
-                cat("got histories '", name, "' that do not fit ", users, " users and ", items,
-                    " items; the file is damaged"));
-  }
-  return csr;
 }
 
 std::vector<uint8_t> bytes(const torch::Tensor& tensor) {
@@ -198,18 +146,21 @@ Json save_parts(const Cllm4RecParts& parts, const fs::path& folder) {
   };
   add_tables(*parts.collaborative);
   if (parts.content) add_tables(*parts.content);
-  add_csr(tensors, "histories.train", parts.train);
-  add_csr(tensors, "histories.valid", parts.valid);
+  const auto add_histories = [&](const std::string& name, const data::Csr& rows) {
+    for (auto& tensor : model::csr_tensors(name, rows)) tensors.push_back(std::move(tensor));
+  };
+  add_histories("histories.train", parts.train);
+  add_histories("histories.valid", parts.valid);
   tensors.emplace_back("items.cold", torch::tensor(parts.item_cold, torch::kUInt8));
   tensors.emplace_back("items.documented", torch::tensor(parts.item_documented, torch::kUInt8));
   model::save_tensors(folder / tables_file, tensors);
 
   const fs::path backbone = folder / backbone_name;
-  copy_backbone(parts.backbone_folder, backbone, !parts.trains_backbone());
+  lm::copy_model(parts.backbone_folder, backbone, !parts.trains_backbone());
   if (parts.trains_backbone()) {
     lm::save_backbone(*parts.backbone, backbone);
   } else if (!parts.adapter_folder.empty()) {
-    copy_backbone(parts.adapter_folder, folder / adapter_name, true);
+    lm::copy_model(parts.adapter_folder, folder / adapter_name, true);
   }
   return {{"schema", 1},
           {"options", write_options(parts.options)},
@@ -247,8 +198,8 @@ std::shared_ptr<Cllm4RecParts> load_parts(const model::SavedModel& saved) {
   };
   parts->collaborative = tables("collaborative");
   if (parts->options.content) parts->content = tables("content");
-  parts->train = find_csr(tensors, "histories.train", users, items, where);
-  parts->valid = find_csr(tensors, "histories.valid", users, items, where);
+  parts->train = model::read_csr(tensors, "histories.train", items, users, where);
+  parts->valid = model::read_csr(tensors, "histories.valid", items, users, where);
   const int64_t item_shape[] = {items};
   parts->item_cold = bytes(model::find_tensor(tensors, "items.cold", item_shape, where));
   parts->item_documented =

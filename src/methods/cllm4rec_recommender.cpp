@@ -113,6 +113,13 @@ const prompt::Template& Cllm4RecRecommender::form() const {
   return finetuned ? parts_->forms->recommend : parts_->forms->interactions;
 }
 
+Cllm4RecRecommender::Person Cllm4RecRecommender::person(const Query& query,
+                                                        std::span<const Index> items) const {
+  if (!query.user) return {{}, stranger(items)};
+  check(*query.user >= 0 && *query.user < parts_->users(), "a known user");
+  return {query.user, {}};
+}
+
 torch::Tensor Cllm4RecRecommender::stranger(std::span<const Index> items) const {
   if (parts_->options.unknown_user == "items" && !items.empty()) {
     return items_.index_select(0, ints(items)).mean(0).to(mean_user_.device());
@@ -124,15 +131,14 @@ void Cllm4RecRecommender::add_prompt(const Query& query, Prompts& prompts) {
   const std::vector<Index> all = history(query);
   const auto items = prompt::most_recent(std::span<const Index>(all), parts_->history_room(form()));
   cut_ += items.size() < all.size();
-  if (query.user) check(*query.user >= 0 && *query.user < parts_->users(), "a known user");
   const bool nobody = !query.user && !items.empty() && parts_->options.unknown_user == "none";
-  Index user = query.user.value_or(parts_->users() + static_cast<Index>(prompts.strangers.size()));
-  if (!query.user && !nobody) prompts.strangers.push_back(stranger(items));
+  const auto number = static_cast<Index>(prompts.people.size());
+  if (!nobody) prompts.people.push_back(person(query, items));
 
   std::vector<Filling> fillings;
   for (const prompt::Slot& slot : form().slots()) {
     const bool many = slot.shape == prompt::SlotShape::many;
-    fillings.push_back(many ? Filling(items) : Filling(&user, 1));
+    fillings.push_back(many ? Filling(items) : Filling(&number, 1));
   }
   // Before finetuning a history is the main text whose next item is predicted.
   const bool finetuned = parts_->options.predict == "one-pass";
@@ -155,20 +161,28 @@ void Cllm4RecRecommender::add_prompt(const Query& query, Prompts& prompts) {
   prompts.packed.main_text(main_text);
 }
 
-torch::Tensor Cllm4RecRecommender::user_rows(const torch::Tensor& rows,
-                                             const Prompts& prompts) const {
-  const torch::Tensor& weight = parts_->collaborative->user.weight();
-  if (prompts.strangers.empty()) return weight.index_select(0, rows);
-  const int64_t known = weight.size(0);
-  const torch::Tensor others = torch::stack(prompts.strangers).to(weight.options());
-  const torch::Tensor from_table = weight.index_select(0, rows.clamp_max(known - 1));
-  const torch::Tensor from_others = others.index_select(0, (rows - known).clamp_min(0));
-  return torch::where(rows.lt(known).unsqueeze(1), from_table, from_others);
+torch::Tensor Cllm4RecRecommender::vectors_of(std::span<const Person> people) const {
+  const torch::Tensor& table = parts_->collaborative->user.weight();
+  std::vector<Index> rows;
+  std::vector<int64_t> strangers;
+  std::vector<torch::Tensor> vectors;
+  for (size_t p = 0; p < people.size(); ++p) {
+    rows.push_back(people[p].user.value_or(0));
+    if (people[p].user) continue;
+    strangers.push_back(static_cast<int64_t>(p));
+    vectors.push_back(people[p].vector);
+  }
+  const torch::Tensor known = table.index_select(0, ints(rows).to(table.device()));
+  if (strangers.empty()) return known;
+  const torch::Tensor places = torch::tensor(strangers, torch::kInt64).to(table.device());
+  return known.index_copy(0, places, torch::stack(vectors).to(table.options()));
 }
 
 std::array<prompt::SlotVectors, slot_kinds> Cllm4RecRecommender::slot_vectors(
     const Prompts& prompts) const {
-  return {[&](const torch::Tensor& rows) { return user_rows(rows, prompts); },
+  return {[&](const torch::Tensor& people) {
+            return vectors_of(prompts.people).index_select(0, people);
+          },
           [&](const torch::Tensor& rows) {
             return items_.index_select(0, rows.cpu()).to(parts_->device);
           }};

@@ -3,6 +3,7 @@
 // the pretrained model's next-item softmax (LLM-PreRec), and autoregressive generation of the list.
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -50,16 +51,24 @@ class Cllm4RecRecommender : public model::Recommender {
   const Cllm4RecParts& parts() const { return *parts_; }
 
  private:
-  /// Prompts of some queries, and vectors of the people among them who have no table row.
+  /// Who stands in a prompt's user slot: a row of the user table, or a vector in its place.
+  struct Person {
+    std::optional<model::Index> user;
+    torch::Tensor vector;  // [D] where there is no row
+  };
+  /// Prompts of some queries, whose user slots hold numbers of these people.
   struct Prompts {
     prompt::PackedPrompts packed;
-    std::vector<torch::Tensor> strangers;  // each [D]; the e-th fills user row I + e
+    std::vector<Person> people;
   };
   std::vector<model::Index> history(const model::Query& query) const;
   const prompt::Template& form() const;
   void add_prompt(const model::Query& query, Prompts& prompts);
+  /// Who asks, given the items of their history.
+  Person person(const model::Query& query, std::span<const model::Index> items) const;
   torch::Tensor stranger(std::span<const model::Index> items) const;
-  torch::Tensor user_rows(const torch::Tensor& rows, const Prompts& prompts) const;
+  /// The vectors of people, [people, D].
+  torch::Tensor vectors_of(std::span<const Person> people) const;
   /// What the backbone reads in the slots of these prompts.
   std::array<prompt::SlotVectors, slot_kinds> slot_vectors(const Prompts& prompts) const;
   torch::Tensor prompt_vectors(const Prompts& prompts) const;

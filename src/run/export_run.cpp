@@ -5,6 +5,7 @@
 #include "core/strings.h"
 #include "lm/adapter.h"
 #include "lm/any_backbone.h"
+#include "lm/folder.h"
 
 namespace kindred::run {
 namespace {
@@ -78,9 +79,7 @@ Json export_backbone(const OpenedRun& run, const fs::path& folder) {
   model->use({lm::Adapter::load(*model, adapter)});
   model->merge();
   for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (name.ends_with(".safetensors") || name.ends_with(".bin") || name.ends_with(".index.json"))
-      fs::remove(entry.path());
+    if (lm::is_weights(entry.path())) fs::remove(entry.path());
   }
   lm::save_backbone(*model, folder);
   about["files"] = Json::array();

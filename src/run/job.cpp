@@ -7,6 +7,7 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "core/strings.h"
+#include "lm/folder.h"
 #include "model/device.h"
 #include "model/given_vectors.h"
 #include "model/threads.h"
@@ -14,18 +15,6 @@
 
 namespace kindred::run {
 namespace {
-
-// Of every file that says what a model or an adapter computes: configurations, weights, tokenizers.
-std::string model_hash(const fs::path& folder) {
-  static const std::set<std::string> kinds = {".json", ".safetensors", ".bin", ".txt", ".model"};
-  std::set<std::string> names;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
-    if (entry.is_regular_file() && kinds.contains(entry.path().extension().string()))
-      names.insert(entry.path().filename().string());
-  Sha256 hash;
-  for (const std::string& name : names) hash.update(name).update(file_fingerprint(folder / name));
-  return hex(hash.finish());
-}
 
 /// The language model's folders, found, and the fingerprint of their files.
 void find_backbone(JobMethod& made, const Paths& paths) {
@@ -36,11 +25,11 @@ void find_backbone(JobMethod& made, const Paths& paths) {
   }
   if (!backbone.path.empty()) {
     backbone.path = paths.find_model(backbone.path).string();
-    made.backbone_fingerprint = model_hash(backbone.path);
+    made.backbone_fingerprint = lm::model_fingerprint(backbone.path);
   }
   if (!backbone.adapter.empty()) {
     backbone.adapter = paths.find_model(backbone.adapter).string();
-    made.backbone_fingerprint += model_hash(backbone.adapter);
+    made.backbone_fingerprint += lm::model_fingerprint(backbone.adapter);
   }
 }
 

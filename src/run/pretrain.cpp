@@ -10,6 +10,7 @@
 #include "core/log.h"
 #include "core/random.h"
 #include "core/strings.h"
+#include "lm/folder.h"
 #include "lm/generate.h"
 #include "lm/generative_lm.h"
 #include "run/pretrain_card.h"
@@ -79,11 +80,7 @@ fs::path prepare_text(const PretrainOptions& options, const PretrainContext& con
                   files.size(), " files"));
     train_tokenizer(options, context, files, made.path());
   } else {
-    for (const char* name : {"tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json",
-                             "special_tokens_map.json", "added_tokens.json"}) {
-      const fs::path from = fs::path(options.tokenizer_from) / name;
-      if (fs::exists(from)) fs::copy_file(from, made.path() / name);
-    }
+    copy_tokenizer(options.tokenizer_from, made.path());
   }
   const auto tokenizer = text::Tokenizer::load(made.path());
   const TokenCounts counts =

@@ -1,8 +1,8 @@
 #include "run/stage_runner.h"
 
 #include <algorithm>
-#include <chrono>
 
+#include "core/clock.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/strings.h"
@@ -13,10 +13,6 @@
 
 namespace kindred::run {
 namespace {
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 /// Where each stage is taken from, empty where it is trained here. The stages before one that is
 /// taken are taken from the same place: what they would train is replaced.

@@ -1,8 +1,8 @@
 #include "run/train_run.h"
 
-#include <chrono>
 #include <ctime>
 
+#include "core/clock.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
@@ -26,10 +26,6 @@ std::string utc_time(const char* format) {
   char text[32];
   std::strftime(text, sizeof text, format, &parts);
   return text;
-}
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 fs::path default_folder(const Job& job) {

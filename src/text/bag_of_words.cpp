@@ -6,6 +6,7 @@
 #include <cmath>
 #include <unordered_set>
 
+#include "core/utf8.h"
 #include "text/unicode.h"
 
 namespace kindred::text {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "core/utf8.h"
 #include "text/byte_level.h"
-#include "text/unicode.h"
 
 namespace kindred::text {
 

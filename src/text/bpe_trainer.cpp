@@ -6,13 +6,13 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "text/added_tokens.h"
 #include "text/byte_level.h"
 #include "text/json_node.h"
 #include "text/merge_table.h"
 #include "text/pair_merger.h"
 #include "text/pre_tokenizer.h"
-#include "text/unicode.h"
 
 namespace kindred::text {
 namespace {
@@ -27,7 +27,7 @@ std::vector<std::string> problems_of(const BpeTrainerOptions& options) {
   };
   std::set<std::string> specials;
   for (const std::string& token : options.special_tokens) {
-    if (token.size() < 2 || !is_valid_utf8(token)) {
+    if (token.size() < 2 || !is_utf8(token)) {
       problem("special_tokens", cat("got ", shown(token), ", expected UTF-8 of two bytes or more"));
     }
     if (!specials.insert(token).second) problem("special_tokens", shown(token) + " is there twice");
@@ -41,8 +41,7 @@ std::vector<std::string> problems_of(const BpeTrainerOptions& options) {
     }
   }
   for (const std::string& word : options.reserved_words) {
-    const bool whole =
-        !word.empty() && is_valid_utf8(word) && first_word(word, kRule) == word.size();
+    const bool whole = !word.empty() && is_utf8(word) && first_word(word, kRule) == word.size();
     if (!whole) {
       problem("reserved_words", cat("got ", shown(word),
                                     ", expected one word of the splitting rule "
@@ -237,7 +236,7 @@ BpeTrainer::~BpeTrainer() = default;
 
 void BpeTrainer::add(std::string_view text) {
   std::string sanitized;
-  if (!is_valid_utf8(text)) text = sanitized = sanitize_utf8(text);
+  if (!is_utf8(text)) text = sanitized = sanitize_utf8(text);
   state_->specials.cut(text, true, [&](const Segment& segment) {
     if (segment.id < 0) state_->count(segment.text);
   });

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "core/utf8.h"
 #include "text/byte_level.h"
-#include "text/unicode.h"
 
 namespace kindred::text {
 

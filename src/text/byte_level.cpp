@@ -1,6 +1,6 @@
 #include "text/byte_level.h"
 
-#include "text/unicode.h"
+#include "core/utf8.h"
 
 namespace kindred::text {
 namespace {

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "text/unicode.h"
 
 namespace kindred::text {
@@ -45,7 +46,7 @@ CharacterMap::CharacterMap(std::string_view bytes, const std::string& where) {
   std::memcpy(units_.data(), bytes.data(), size);
   texts_ = bytes.substr(size);
   if (texts_.back() != '\0') fail("ends within a text");
-  if (!is_valid_utf8(texts_)) fail("holds texts that are not UTF-8");
+  if (!is_utf8(texts_)) fail("holds texts that are not UTF-8");
   for (uint32_t i = 0; i < units_.size(); ++i) {
     const uint32_t unit = units_[i];
     if (is_value(unit) && i > 0) continue;

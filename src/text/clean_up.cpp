@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "core/utf8.h"
 #include "text/code_point_range.h"
 #include "text/unicode.h"
 

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "text/byte_level.h"
 #include "text/splitter.h"
-#include "text/unicode.h"
 
 namespace kindred::text {
 namespace {
@@ -37,7 +37,7 @@ void join_bytes(std::vector<std::string>& tokens) {
   std::vector<std::string> result;
   std::string bytes;
   const auto end_run = [&] {
-    if (is_valid_utf8(bytes)) {
+    if (is_utf8(bytes)) {
       if (!bytes.empty()) result.push_back(bytes);
     } else {
       result.insert(result.end(), bytes.size(), "\xEF\xBF\xBD");

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "text/tokenizer_parts.h"
 
 namespace kindred::text {
@@ -63,7 +64,7 @@ void read_added_json(const JsonNode& root, FolderSpecials& specials) {
     const JsonNode id(member.value, cat(root.where(), ": ", shown(member.key)));
     AddedToken token;
     token.content = member.key;
-    if (token.content.empty() || !is_valid_utf8(token.content)) id.fail("not a token");
+    if (token.content.empty() || !is_utf8(token.content)) id.fail("not a token");
     if (id.integer() < 0 || id.integer() > 1 << 24) id.expected("an id");
     token.id = static_cast<int32_t>(id.integer());
     token.normalized = true;

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/strings.h"
-#include "text/unicode.h"
+#include "core/utf8.h"
 
 namespace kindred::text {
 namespace {
@@ -103,7 +103,7 @@ std::string_view JsonNode::text() const {
   if (!value_.is_string()) expected("a string");
   const std::string_view text = value_.get_string().value();
   // An escaped lone surrogate passes the parser and leaves ill-formed bytes.
-  if (!is_valid_utf8(text)) fail(cat("the string ", shown(text), " is not well-formed Unicode"));
+  if (!is_utf8(text)) fail(cat("the string ", shown(text), " is not well-formed Unicode"));
   return text;
 }
 

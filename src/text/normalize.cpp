@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/utf8.h"
 #include "text/code_point_range.h"
 #include "text/unicode.h"
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "text/character_map.h"
 
 namespace kindred::text {

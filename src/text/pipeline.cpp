@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "text/tokenizer_parts.h"
 
 namespace kindred::text {
@@ -146,7 +147,7 @@ class PipelineTokenizer final : public Tokenizer {
   /// Appends the ids of a text on its own.
   void append(std::string_view text, bool parse_special, std::vector<int32_t>& ids) const {
     std::string sanitized;
-    if (!is_valid_utf8(text)) text = sanitized = sanitize_utf8(text);
+    if (!is_utf8(text)) text = sanitized = sanitize_utf8(text);
     raw_tokens_.cut(text, parse_special, [&](const Segment& segment) {
       if (segment.id >= 0) {
         ids.push_back(segment.id);

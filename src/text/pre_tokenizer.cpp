@@ -3,6 +3,8 @@
 #include <string>
 
 #include "core/strings.h"
+#include "core/utf8.h"
+#include "text/unicode.h"
 
 namespace kindred::text {
 namespace {

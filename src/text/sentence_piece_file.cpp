@@ -4,10 +4,10 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "text/character_map.h"
 #include "text/json_node.h"
 #include "text/proto_reader.h"
-#include "text/unicode.h"
 
 namespace kindred::text {
 namespace {
@@ -50,7 +50,7 @@ File::Piece piece_of(std::string_view message, const std::string& where) {
     }
   });
   if (piece.text.empty()) fail(where, "the piece is empty");
-  if (!is_valid_utf8(piece.text) || piece.text.find('\0') != std::string::npos) {
+  if (!is_utf8(piece.text) || piece.text.find('\0') != std::string::npos) {
     fail(where, cat("the piece ", shown(piece.text), " is not UTF-8 without NUL"));
   }
   if (!std::isfinite(piece.score)) fail(where, "the piece's score is not finite");

@@ -1,9 +1,9 @@
 #include "text/sentence_piece_text.h"
 
+#include "core/utf8.h"
 #include "text/character_map.h"
 #include "text/splitter.h"
 #include "text/token_trie.h"
-#include "text/unicode.h"
 
 namespace kindred::text {
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "core/utf8.h"
 #include "text/clean_up.h"
+#include "text/unicode.h"
 
 namespace kindred::text {
 namespace {

@@ -6,8 +6,6 @@
 #include <optional>
 #include <string_view>
 
-#include "text/unicode.h"
-
 namespace kindred::text {
 
 /// U+2581, which stands for a space in SentencePiece's tokens.

@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "text/tokenizer_parts.h"
 
 namespace kindred::text {
@@ -46,7 +47,7 @@ void MergeReader::fail_form(std::string_view line, const std::string& where) {
 void read_vocabulary(const JsonNode& node, Vocabulary& vocabulary) {
   for (const auto member : node.object()) {
     const auto value = member.value.get_int64();
-    if (value.error() || !is_valid_utf8(member.key)) {
+    if (value.error() || !is_utf8(member.key)) {
       JsonNode(member.value, cat(node.where(), "[", shown(member.key), "]"))
           .expected("a token of well-formed Unicode with an integer as its id");
     }

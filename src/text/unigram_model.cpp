@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "text/unicode.h"
+#include "core/utf8.h"
 
 namespace kindred::text {
 

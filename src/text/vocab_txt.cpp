@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "text/tokenizer_parts.h"
 #include "text/word_piece_model.h"
 
@@ -34,7 +35,7 @@ void read_tokens(const fs::path& path, Vocabulary& vocabulary) {
     at = end + 1;
     if (token.ends_with('\r')) token.remove_suffix(1);
     const std::string where = cat(path.string(), ":", id + 1);
-    if (!is_valid_utf8(token)) {
+    if (!is_utf8(token)) {
       throw Error(Exit::bad_data, where, cat("the token ", shown(token), " is not UTF-8"));
     }
     vocabulary.add(token, id, where);

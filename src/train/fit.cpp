@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/clock.h"
 #include "core/error.h"
 #include "core/random.h"
 #include "core/strings.h"
@@ -12,11 +13,11 @@ namespace kindred::train {
 
 FitResult fit(model::Stage& stage, const FitContext& context) {
   if (stage.closed_form) {
-    const double began = now();
+    const double began = seconds_now();
     stage.closed_form->solve();
     if (stage.refresh) stage.refresh();
     FitResult result;
-    result.seconds = now() - began;
+    result.seconds = seconds_now() - began;
     return result;
   }
   return Fitter(stage, context).run();
@@ -46,7 +47,7 @@ FitResult Fitter::run() {
 
 /// One optimiser step: gradients of its batches added up, each weighed by its labels.
 void Fitter::train_step(PreparedStep& step) {
-  const double began = now();
+  const double began = seconds_now();
   StepOutcome outcome(step);
   for (const auto& batch : step.batches) {
     outcome.rows += batch->rows();
@@ -68,7 +69,7 @@ void Fitter::train_step(PreparedStep& step) {
   optimizer_.clear();
   state_.epoch_loss += outcome.loss;
   state_.final_loss = outcome.loss;
-  outcome.seconds = now() - began;
+  outcome.seconds = seconds_now() - began;
   state_.seconds += outcome.seconds;
   record(step_record(stage_, state_, outcome));
   if (!progress_) return;

@@ -1,6 +1,5 @@
 #include "train/fitter.h"
 
-#include <chrono>
 #include <cmath>
 
 #include "core/error.h"
@@ -10,10 +9,6 @@
 #include "train/snapshot.h"
 
 namespace kindred::train {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 void StepOutcome::show(const std::string& name, double value) {
   for (auto& [known, sum] : shown)

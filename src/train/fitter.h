@@ -17,9 +17,6 @@
 
 namespace kindred::train {
 
-/// Seconds of a clock that never goes back.
-double now();
-
 /// What one optimiser step came to.
 struct StepOutcome {
   explicit StepOutcome(const PreparedStep& prepared) : step(prepared) {}

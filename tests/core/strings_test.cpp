@@ -63,21 +63,6 @@ TEST(Strings, Commas) {
   EXPECT_EQ(with_commas(std::numeric_limits<long long>::min()), "-9,223,372,036,854,775,808");
 }
 
-TEST(Strings, Utf8) {
-  for (const char* text :
-       {"", "a", "é", "\u07ff", "\u0800", "\ud7ff", "\ue000", "\uffff", "\U00010000", "\U0010ffff"})
-    EXPECT_TRUE(is_utf8(text)) << text;
-  EXPECT_TRUE(is_utf8(std::string_view("\0", 1)));
-  for (const char* text :
-       {"\x80", "\xc0\x80", "\xc1\xbf", "\xc3", "\xc3(", "\xe0\x80\x80", "\xe0\x9f\xbf",
-        "\xed\xa0\x80", "\xed\xbf\xbf", "\xe2\x82", "\xf0\x80\x80\x80", "\xf0\x8f\xbf\xbf",
-        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xf0\x9f\x98"}) {
-    size_t bad = 99;
-    EXPECT_FALSE(is_utf8(std::string("ab") + text, &bad)) << quote(text);
-    EXPECT_EQ(bad, 2u);
-  }
-}
-
 TEST(Strings, QuotesMakeTextHarmless) {
   EXPECT_EQ(quote("a é😀"), "'a é😀'");
   EXPECT_EQ(quote("\x1b[2J\n\x7f\xff\xc2\x9b"), "'\\x1b[2J\\x0a\\x7f\\xff\\xc2\\x9b'");

@@ -173,12 +173,11 @@ TEST(Yaml, WritesBlocksThatReadWell) {
   EXPECT_EQ(to_yaml(value), R"(method: ease
 ease:
   l2: 250.0
-  on: true
+  "on": true
   none: null
 list: [1, 2.5, x]
 stages:
-  -
-    name: a b
+  - name: a b
   -
     - [1]
     - [2]
@@ -245,6 +244,19 @@ TEST(Yaml, WhatIsWrittenIsReadBackEqual) {
                              Json::array(), Json::object(), Json("- a")})
     EXPECT_EQ(parse_yaml(to_yaml(scalar), "test"), scalar);
   EXPECT_EQ(to_yaml(std::numeric_limits<double>::infinity()), ".inf\n");
+}
+
+TEST(Yaml, WhatOtherReadersTakeForSomethingElseIsQuoted) {
+  for (const char* text :
+       {"yes",  "No",   "ON",    "off", "y",          "null",     "~",   "True", "1e3",
+        "012",  "0x1f", "1_000", "0b1", "2024-01-01", "12:30:45", ".5",  "-1",   "+1",
+        ".inf", "=",    "<<",    "",    "- a",        "a: b",     "a #b"})
+    EXPECT_EQ(to_yaml({{"a", text}}), "a: \"" + std::string(text) + "\"\n");
+  for (const char* text : {"x", "a b", "none", "/usr/share/x.json", "é😀", "recall@20", "a,b"})
+    EXPECT_EQ(to_yaml({{"a", text}}), "a: " + std::string(text) + "\n");
+  EXPECT_EQ(to_yaml({{"no", "a"}}), "\"no\": a\n");
+  EXPECT_EQ(to_yaml({{"a", "x\xc2\x85\x7f"}}), "a: \"x\\x85\\x7f\"\n");
+  EXPECT_EQ(to_yaml({{"a", "x\xff"}}), "a: x\uFFFD\n") << "bytes that are no text";
 }
 
 TEST(Yaml, LongListsBreakIntoLines) {

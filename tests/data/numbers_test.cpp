@@ -4,8 +4,6 @@
 
 #include <cmath>
 
-#include "data/utf8.h"
-
 namespace kindred::data {
 namespace {
 
@@ -62,28 +60,6 @@ TEST(TimeUnits, AreToldByTheirSize) {
   EXPECT_EQ(to_seconds(1588687728923, TimeUnit::milliseconds), 1588687728);
   EXPECT_EQ(to_seconds(20160309165412, TimeUnit::compact_date), 1457542452);
   EXPECT_EQ(to_seconds(7, TimeUnit::position), 7);
-}
-
-TEST(Utf8, IllFormedPartsAreReplacedAsPythonDoes) {
-  const auto repaired = [](std::string_view bytes) {
-    std::string text;
-    const uint64_t replaced = append_utf8(text, bytes);
-    return std::pair(text, replaced);
-  };
-  using Result = std::pair<std::string, uint64_t>;
-  const std::string r = "\xef\xbf\xbd";
-  EXPECT_EQ(repaired("plain é 漢 😀"), (Result{"plain é 漢 😀", 0}));
-  EXPECT_EQ(repaired("a\xff"
-                     "b"),
-            (Result{"a" + r + "b", 1}));
-  EXPECT_EQ(repaired("\xe2\x82"), (Result{r, 2}));  // a character cut short
-  EXPECT_EQ(repaired("\xe2\x82z"), (Result{r + "z", 2}));
-  EXPECT_EQ(repaired("\xc0\xaf"), (Result{r + r, 2}));          // overlong
-  EXPECT_EQ(repaired("\xed\xa0\x80"), (Result{r + r + r, 3}));  // a surrogate
-  EXPECT_EQ(repaired("\xf4\x90\x80\x80"), (Result{r + r + r + r, 4}));
-  EXPECT_EQ(repaired("\xf0\x9f\x98"), (Result{r, 3}));
-  EXPECT_EQ(utf8_prefix("ab漢", 4), "ab");
-  EXPECT_EQ(utf8_prefix("ab漢", 5), "ab漢");
 }
 
 }  // namespace

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
+#include "core/utf8.h"
 #include "data/dataset.h"
-#include "data/utf8.h"
 #include "fuzz/fuzz.h"
 
 using namespace kindred;

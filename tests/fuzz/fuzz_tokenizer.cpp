@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/utf8.h"
 #include "fuzz/fuzz.h"
 #include "text/tokenizer.h"
-#include "text/unicode.h"
 
 using namespace kindred;
 
@@ -19,7 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto tokenizer = text::Tokenizer::from_json(json, "input");
     const auto ids = tokenizer->encode(text);
     for (const int32_t id : ids) fuzz::require(id >= 0 && id < tokenizer->size());
-    fuzz::require(text::is_valid_utf8(tokenizer->decode(ids)));
+    fuzz::require(is_utf8(tokenizer->decode(ids)));
     tokenizer->encode(text, {.add_special_tokens = false, .parse_special = false});
     const size_t specials = tokenizer->prefix_ids().size() + tokenizer->suffix_ids().size();
     fuzz::require(tokenizer->encode(text, {.max_length = specials + 3}).size() <= specials + 3);

@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
+#include "core/utf8.h"
 #include "fuzz/fuzz.h"
 #include "text/tokenizer.h"
-#include "text/unicode.h"
 
 using namespace kindred;
 
@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto tokenizer = text::Tokenizer::load(folder.path());
     const auto ids = tokenizer->encode(text);
     for (const int32_t id : ids) fuzz::require(id >= 0 && id < tokenizer->size());
-    fuzz::require(text::is_valid_utf8(tokenizer->decode(ids)));
+    fuzz::require(is_utf8(tokenizer->decode(ids)));
     for (const int32_t id : tokenizer->prefix_ids()) tokenizer->piece(id);
   });
   return 0;

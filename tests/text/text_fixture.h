@@ -13,7 +13,7 @@
 
 #include "core/files.h"
 #include "core/hash.h"
-#include "text/unicode.h"
+#include "core/utf8.h"
 
 namespace kindred::text {
 

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <thread>
 
+#include "core/utf8.h"
 #include "text/tokenizer_fixture.h"
 
 namespace kindred::text {

@@ -36,9 +36,17 @@ TEST(Distributions, EqualScipy) {
   for (const Json& row : fixture()["sign_test"]) {
     EXPECT_TRUE(near(sign_test(row[0], row[1]), row[2])) << row << sign_test(row[0], row[1]);
   }
-  for (const Json& row : fixture()["incomplete_beta"]) {
-    EXPECT_TRUE(near(incomplete_beta(row[0], row[1], row[2]), row[3])) << row;
-  }
+}
+
+TEST(Distributions, OutsideTheirDomainsAreNoNumbers) {
+  const double nan = std::numeric_limits<double>::quiet_NaN(), inf = INFINITY;
+  for (const double p : {0.0, 1.0, -0.5, 1.5, nan}) EXPECT_TRUE(std::isnan(normal_quantile(p)));
+  for (const double df : {0.0, -1.0, nan}) EXPECT_TRUE(std::isnan(t_two_sided(1, df)));
+  EXPECT_TRUE(std::isnan(t_two_sided(nan, 5)));
+  EXPECT_EQ(t_two_sided(-inf, 5), 0);
+  EXPECT_EQ(t_two_sided(1e200, 1e6), 0) << "too small for a double";
+  EXPECT_EQ(sign_test(0, 0), 1);
+  EXPECT_EQ(sign_test(0, 5000), 0) << "too small for a double";
 }
 
 UserMetrics matrix(const std::vector<double>& values, const Metric& metric) {
