@@ -24,6 +24,7 @@
 #include "lm/causal_lm.h"
 #include "methods/cllm4rec_objectives.h"
 #include "methods/cllm4rec_recommender.h"
+#include "prompt/extended_vocabulary.h"
 #include "train/optimizer.h"
 
 namespace kindred::bench {

@@ -33,11 +33,6 @@ class CausalLM : public GenerativeLM {
   }
 
   using GenerativeLM::hidden_next;
-  /// Tokens of several sequences, each behind what a cache holds and keeps unchanged -> their
-  /// hidden states [T, D]. Sequences side by side behind the same cache share its reading, so that
-  /// many continuations of one prompt cost little more than their own tokens. No gradients. Throws
-  /// `bad_data` beyond context().
-  virtual torch::Tensor hidden_behind(const Packed& next, std::span<const Cache* const> caches) = 0;
   /// hidden_next for one sequence: embeddings [L, D] -> [L, D].
   torch::Tensor hidden_next(const torch::Tensor& embeddings, Cache& cache) {
     Cache* one[] = {&cache};

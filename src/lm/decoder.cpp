@@ -173,6 +173,10 @@ torch::Tensor Decoder::logits(const torch::Tensor& hidden) {
   return vocabulary_logits(hidden, head().to(compute_));
 }
 
+torch::Tensor Decoder::logits(const torch::Tensor& hidden, const torch::Tensor& words) {
+  return word_logits(hidden, head(), words, compute_);
+}
+
 torch::Tensor Decoder::log_probabilities(const torch::Tensor& hidden,
                                          const torch::Tensor& targets) {
   return vocabulary_log_probabilities(hidden, head().to(compute_), targets);

@@ -35,6 +35,7 @@ class Decoder : public CausalLM {
   torch::Tensor embed(const torch::Tensor& ids) override;
   torch::Tensor hidden(const Packed& input, const torch::Tensor& rows = {}) override;
   torch::Tensor logits(const torch::Tensor& hidden) override;
+  torch::Tensor logits(const torch::Tensor& hidden, const torch::Tensor& words) override;
   torch::Tensor log_probabilities(const torch::Tensor& hidden,
                                   const torch::Tensor& targets) override;
   torch::Tensor cross_entropy_sum(const torch::Tensor& hidden,

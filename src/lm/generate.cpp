@@ -123,7 +123,7 @@ void apply_rules(const GenerateOptions& options, const Prompt& prompt,
   }
   if (options.answers != nullptr) {
     std::vector<int64_t> allowed = options.answers->next(written);
-    if (options.answers->answer(written)) allowed = with(allowed, options.end_tokens);
+    if (!options.answers->answers(written).empty()) allowed = with(allowed, options.end_tokens);
     allow_only(allowed, scores);
   } else if (static_cast<int64_t>(written.size()) < options.min_new_tokens) {
     forbid(options.end_tokens, scores);

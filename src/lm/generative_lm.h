@@ -44,6 +44,10 @@ class GenerativeLM : public Backbone {
   virtual torch::Tensor hidden_after(const SplitPacked& input, const torch::Tensor& rows) = 0;
   /// States [R, D] -> [R, V] float.
   virtual torch::Tensor logits(const torch::Tensor& hidden) = 0;
+  /// The same of a few words [n] int64 alone -> [R, n] float: no other row of the vocabulary is
+  /// multiplied. Differentiable in the states, and in the vocabulary where it trains. Throws
+  /// `bad_data` for a word outside the vocabulary.
+  virtual torch::Tensor logits(const torch::Tensor& hidden, const torch::Tensor& words) = 0;
   /// Log-probabilities of targets [R] given states [R, D] -> [R] float on the processor, never
   /// holding [R, V] at once. No gradients.
   virtual torch::Tensor log_probabilities(const torch::Tensor& hidden,
@@ -63,6 +67,11 @@ class GenerativeLM : public Backbone {
   /// The next tokens of several sequences, one cache each -> their states [T, D]; the caches then
   /// hold these tokens too. No gradients. Throws `bad_data` beyond longest().
   virtual torch::Tensor hidden_next(const Packed& next, std::span<Cache* const> caches) = 0;
+  /// Tokens of several sequences, each behind what a cache holds and keeps unchanged -> their
+  /// hidden states [T, D]. Sequences side by side behind the same cache share its reading (an
+  /// encoder-decoder that of the prompt), so that many continuations of one prompt cost little more
+  /// than their own tokens. No gradients. Throws `bad_data` beyond longest().
+  virtual torch::Tensor hidden_behind(const Packed& next, std::span<const Cache* const> caches) = 0;
 };
 
 /// Loads the Hugging Face folder of a decoder or of T5. Throws as load_causal_lm.

@@ -16,11 +16,7 @@ PrefixTree::PrefixTree(std::span<const std::vector<int64_t>> answers) : nodes_(1
       at = child->second;
       if (is_new) nodes_.emplace_back();
     }
-    if (nodes_[at].answer) {
-      throw Error(Exit::bad_data, cat("answer ", i + 1),
-                  cat("got the tokens of answer ", *nodes_[at].answer + 1, " again"));
-    }
-    nodes_[at].answer = i;
+    nodes_[at].answers.push_back(i);
   }
 }
 
@@ -42,9 +38,9 @@ std::vector<int64_t> PrefixTree::next(std::span<const int64_t> written) const {
   return tokens;
 }
 
-std::optional<size_t> PrefixTree::answer(std::span<const int64_t> written) const {
+std::span<const size_t> PrefixTree::answers(std::span<const int64_t> written) const {
   const Node* node = find(written);
-  return node == nullptr ? std::nullopt : node->answer;
+  return node == nullptr ? std::span<const size_t>() : node->answers;
 }
 
 }  // namespace kindred::lm

@@ -3,28 +3,28 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <span>
 #include <vector>
 
 namespace kindred::lm {
 
-/// Token sequences by their common beginnings.
+/// Token sequences by their common beginnings. Equal ones (two items of one title) are one answer
+/// with several numbers.
 class PrefixTree {
  public:
-  /// Throws `bad_data` where an answer has no token or comes twice, naming it by its number.
+  /// Throws `bad_data` where an answer has no token, naming it by its number.
   explicit PrefixTree(std::span<const std::vector<int64_t>> answers);
 
   /// Tokens that may come after `written`, ascending; empty where it begins no answer or only ends
   /// one.
   std::vector<int64_t> next(std::span<const int64_t> written) const;
-  /// The number of the answer that `written` is.
-  std::optional<size_t> answer(std::span<const int64_t> written) const;
+  /// The numbers of the answers that `written` is, ascending; none where it is no whole answer.
+  std::span<const size_t> answers(std::span<const int64_t> written) const;
 
  private:
   struct Node {
     std::map<int64_t, size_t> children;
-    std::optional<size_t> answer;
+    std::vector<size_t> answers;  // that end here
   };
   const Node* find(std::span<const int64_t> written) const;
 

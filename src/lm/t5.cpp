@@ -264,6 +264,10 @@ torch::Tensor T5::logits(const torch::Tensor& hidden) {
   return vocabulary_logits(hidden, head_.to(compute_));
 }
 
+torch::Tensor T5::logits(const torch::Tensor& hidden, const torch::Tensor& words) {
+  return word_logits(hidden, head_, words, compute_);
+}
+
 torch::Tensor T5::log_probabilities(const torch::Tensor& hidden, const torch::Tensor& targets) {
   return vocabulary_log_probabilities(hidden, head_.to(compute_), targets);
 }
@@ -344,6 +348,19 @@ torch::Tensor T5::hidden_next(const Packed& next, std::span<Cache* const> caches
     return biased_attention_over(queries, read, others);
   };
   return for_head(run(decoder_, next.embeddings, attend, cross, {}));
+}
+
+// A copy of a cache shares the encoder's keys and values; its own are those of the start token and
+// what was written, a few rows.
+torch::Tensor T5::hidden_behind(const Packed& next, std::span<const Cache* const> caches) {
+  std::vector<std::unique_ptr<Cache>> copies;
+  std::vector<Cache*> read;
+  for (const Cache* cache : caches) {
+    check(cache != nullptr, "a cache for each sequence");
+    copies.push_back(cache->fork());
+    read.push_back(copies.back().get());
+  }
+  return hidden_next(next, read);
 }
 
 }  // namespace kindred::lm

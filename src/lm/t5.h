@@ -45,6 +45,7 @@ class T5 : public GenerativeLM {
   }
   torch::Tensor hidden_after(const SplitPacked& input, const torch::Tensor& rows) override;
   torch::Tensor logits(const torch::Tensor& hidden) override;
+  torch::Tensor logits(const torch::Tensor& hidden, const torch::Tensor& words) override;
   torch::Tensor log_probabilities(const torch::Tensor& hidden,
                                   const torch::Tensor& targets) override;
   torch::Tensor cross_entropy_sum(const torch::Tensor& hidden,
@@ -53,6 +54,7 @@ class T5 : public GenerativeLM {
   std::unique_ptr<Cache> make_cache() override;
   torch::Tensor hidden_first(const SplitPacked& input, std::span<Cache* const> caches) override;
   torch::Tensor hidden_next(const Packed& next, std::span<Cache* const> caches) override;
+  torch::Tensor hidden_behind(const Packed& next, std::span<const Cache* const> caches) override;
 
   /// The encoder's states after its last norm, [T, D].
   torch::Tensor encode(const Packed& input);

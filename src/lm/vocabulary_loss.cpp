@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/strings.h"
 #include "lm/element.h"
 #include "lm/frozen_linear.h"
 #include "lm/kept.h"
@@ -173,6 +174,20 @@ void check_targets(const torch::Tensor& hidden, const torch::Tensor& weight,
 
 torch::Tensor vocabulary_logits(const torch::Tensor& hidden, const torch::Tensor& weight) {
   return torch::mm(hidden.to(weight.scalar_type()), weight.t()).to(torch::kFloat);
+}
+
+torch::Tensor word_logits(const torch::Tensor& hidden, const torch::Tensor& weight,
+                          const torch::Tensor& words, torch::ScalarType compute) {
+  check(hidden.dim() == 2 && words.dim() == 1, "states [R, D] and words [n]");
+  if (words.numel() > 0) {
+    for (const int64_t word : {words.min().item<int64_t>(), words.max().item<int64_t>()}) {
+      if (word >= 0 && word < weight.size(0)) continue;
+      throw Error(Exit::bad_data, "words of an answer",
+                  cat("got token ", word, ", expected one from 0 to ", weight.size(0) - 1));
+    }
+  }
+  // The rows first: a trainable head would be rounded whole.
+  return vocabulary_logits(hidden, weight.index_select(0, words.to(weight.device())).to(compute));
 }
 
 torch::Tensor vocabulary_log_probabilities(const torch::Tensor& hidden, const torch::Tensor& weight,

@@ -21,4 +21,9 @@ torch::Tensor vocabulary_log_probabilities(const torch::Tensor& hidden, const to
 /// hidden [R, D] times weight [V, D] -> [R, V] float.
 torch::Tensor vocabulary_logits(const torch::Tensor& hidden, const torch::Tensor& weight);
 
+/// hidden [R, D] times the rows `words` [n] int64 of weight [V, D], multiplied as `compute` -> [R,
+/// n] float; differentiable in both. Throws `bad_data` for a word outside the vocabulary.
+torch::Tensor word_logits(const torch::Tensor& hidden, const torch::Tensor& weight,
+                          const torch::Tensor& words, torch::ScalarType compute);
+
 }  // namespace kindred::lm

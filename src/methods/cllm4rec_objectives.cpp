@@ -187,16 +187,17 @@ void CollaborativeObjective::add(Cllm4RecDraft& draft, int64_t number, Random& r
   const prompt::Template& form = parts_->forms->interactions;
   std::vector<Index> items = recent(parts_->train.row(user), room_);
   if (parts_->options.reorder && parts_->options.reorder_pretrain) random.shuffle(items);
-  const int64_t begin = draft.prompts.tokens();
-  const Filling read = Filling(items).first(items.size() - 1);
-  draft.prompts.add(form, fillings(form, {&user, 1}, {}, read), parts_->backbone->context());
-  draft.prompts.main_text(static_cast<int64_t>(read.size()));
+  const std::span<const Index> read = std::span(items).first(items.size() - 1);
+  const prompt::Placed placed =
+      draft.prompts.add(form, fillings(form, {&user, 1}, {}, read), parts_->backbone->context());
+  const int64_t main_text = placed.slots[static_cast<size_t>(form.slot("items"))].begin;
+  draft.prompts.begin_main_text(main_text);
   const size_t first = parts_->options.first_token ? 0 : 1;
   for (size_t k = first; k < items.size(); ++k) {
     draft.target_rows.push_back(static_cast<int64_t>(draft.read.size()));
     draft.targets.push_back(items[k]);
     draft.counts.push_back(1.0f);
-    draft.read.push_back(begin + form.fixed_length() - 1 + static_cast<int64_t>(k));
+    draft.read.push_back(main_text - 1 + static_cast<int64_t>(k));
   }
   draft.numbers.push_back(number);
   regularise(draft, user, items);
@@ -225,13 +226,14 @@ void RecommendationObjective::add(Cllm4RecDraft& draft, int64_t number, Random& 
   }
   left = recent(left, room_);
   if (parts_->options.reorder) random.shuffle(left);
-  draft.prompts.add(form, fillings(form, {&user, 1}, {}, left), parts_->backbone->context());
+  const prompt::Placed placed =
+      draft.prompts.add(form, fillings(form, {&user, 1}, {}, left), parts_->backbone->context());
   for (const Index item : targets) {
     draft.target_rows.push_back(static_cast<int64_t>(draft.read.size()));
     draft.targets.push_back(item);
   }
   draft.counts.push_back(static_cast<float>(targets.size()));
-  draft.read.push_back(draft.prompts.tokens() - 1);
+  draft.read.push_back(placed.last());
   draft.numbers.push_back(number);
   regularise(draft, user, all);
 }
@@ -254,14 +256,15 @@ void ContentObjective::add(Cllm4RecDraft& draft, int64_t number, Random& /*rando
   if (static_cast<int64_t>(words.size()) > keep) words.resize(static_cast<size_t>(keep));
   const size_t first = parts_->options.first_token ? 0 : 1;
   if (words.size() <= first) return;  // nothing to predict
-  const int64_t begin = draft.prompts.tokens();
-  const Filling read = Filling(words).first(words.size() - 1);
-  draft.prompts.add(form, fillings(form, {&document.user, 1}, {&document.item, 1}, read),
-                    parts_->backbone->context());
-  draft.prompts.main_text(static_cast<int64_t>(read.size()));
+  const std::span<const int32_t> read = std::span(words).first(words.size() - 1);
+  const prompt::Placed placed =
+      draft.prompts.add(form, fillings(form, {&document.user, 1}, {&document.item, 1}, read),
+                        parts_->backbone->context());
+  const int64_t main_text = placed.slots[static_cast<size_t>(form.slot("text"))].begin;
+  draft.prompts.begin_main_text(main_text);
   for (size_t k = first; k < words.size(); ++k) {
     draft.targets.push_back(words[k]);
-    draft.read.push_back(begin + form.fixed_length() - 1 + static_cast<int64_t>(k));
+    draft.read.push_back(main_text - 1 + static_cast<int64_t>(k));
   }
   draft.numbers.push_back(number);
   if (document.user >= 0) draft.mr_users.push_back(document.user);

@@ -145,7 +145,7 @@ void Cllm4RecRecommender::add_prompt(const Query& query, Prompts& prompts) {
   const int64_t main_text = finetuned ? 0 : static_cast<int64_t>(items.size());
   if (!nobody) {
     prompts.packed.add(form(), fillings, parts_->backbone->context());
-    prompts.packed.main_text(main_text);
+    prompts.packed.begin_main_text(prompts.packed.tokens() - main_text);
     return;
   }
   prompt::PackedPrompts whole;
@@ -158,7 +158,7 @@ void Cllm4RecRecommender::add_prompt(const Query& query, Prompts& prompts) {
     kinds.push_back(whole.kinds()[t]);
   }
   prompts.packed.add(ids, kinds);
-  prompts.packed.main_text(main_text);
+  prompts.packed.begin_main_text(prompts.packed.tokens() - main_text);
 }
 
 torch::Tensor Cllm4RecRecommender::vectors_of(std::span<const Person> people) const {

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "core/strings.h"
 
 namespace kindred::prompt {
 namespace {
@@ -13,55 +12,6 @@ torch::Tensor as_tensor(const std::vector<int64_t>& values) {
 }
 
 }  // namespace
-
-int64_t PackedPrompts::add(const Template& form, std::span<const Filling> fillings, int64_t limit) {
-  check(fillings.size() == form.slots().size(), "one filling a slot");
-  if (form.fixed_length() > limit) {
-    throw Error(Exit::config, cat("prompt '", form.text(), "'"),
-                cat("got ", form.fixed_length(), " tokens without what fills it, expected at most ",
-                    limit, ", the context of the backbone; shorten the prompt"));
-  }
-  int64_t cut = 0;
-  for (const Template::Part& part : form.parts()) {
-    if (part.slot < 0) {
-      ids_.insert(ids_.end(), part.ids.begin(), part.ids.end());
-      kinds_.resize(ids_.size(), word);
-      continue;
-    }
-    const Slot& slot = form.slots()[static_cast<size_t>(part.slot)];
-    Filling filling = fillings[static_cast<size_t>(part.slot)];
-    if (slot.shape == SlotShape::one) {
-      check(filling.size() == 1, "a single slot takes one row");
-    } else {
-      const size_t room = static_cast<size_t>(form.room(limit));
-      const size_t keep = std::min(filling.size(), room);
-      cut = static_cast<int64_t>(filling.size() - keep);
-      filling = slot.shape == SlotShape::many ? filling.last(keep) : filling.first(keep);
-    }
-    ids_.insert(ids_.end(), filling.begin(), filling.end());
-    kinds_.resize(ids_.size(), slot.shape == SlotShape::words ? word : slot.kind);
-  }
-  finish_prompt();
-  return cut;
-}
-
-void PackedPrompts::add(std::span<const int32_t> ids, std::span<const int> kinds) {
-  check(ids.size() == kinds.size(), "a kind for every token");
-  ids_.insert(ids_.end(), ids.begin(), ids.end());
-  kinds_.insert(kinds_.end(), kinds.begin(), kinds.end());
-  finish_prompt();
-}
-
-void PackedPrompts::finish_prompt() {
-  offsets_.push_back(static_cast<int64_t>(ids_.size()));
-  splits_.push_back(offsets_.back());
-}
-
-void PackedPrompts::main_text(int64_t tokens) {
-  check(!splits_.empty() && tokens >= 0 && tokens <= offsets_.back() - offsets_.end()[-2],
-        "a main text inside the prompt added last");
-  splits_.back() = offsets_.back() - tokens;
-}
 
 void PromptBatch::to(torch::Device device) {
   words = words.to(device);
@@ -112,14 +62,6 @@ PromptBatch collate(const PackedPrompts& prompts, int kinds, std::span<const int
   return batch;
 }
 
-std::vector<int64_t> last_positions(const PackedPrompts& prompts) {
-  std::vector<int64_t> positions;
-  for (size_t s = 1; s < prompts.offsets().size(); ++s) {
-    positions.push_back(prompts.offsets()[s] - 1);
-  }
-  return positions;
-}
-
 torch::Tensor embeddings(const PromptBatch& batch, lm::GenerativeLM& backbone,
                          std::span<const SlotVectors> vectors) {
   check(vectors.size() == batch.slots.size(), "vectors for every slot kind");
@@ -140,16 +82,6 @@ torch::Tensor read_hidden(const PromptBatch& batch, lm::GenerativeLM& backbone,
   const lm::SplitPacked input{{embeddings(batch, backbone, vectors), batch.offsets, batch.fixed},
                               batch.splits};
   return backbone.hidden_after(input, batch.read);
-}
-
-std::vector<int64_t> ExtendedVocabulary::ids(const PackedPrompts& prompts) const {
-  std::vector<int64_t> result(prompts.ids().size());
-  for (size_t t = 0; t < result.size(); ++t) {
-    const int64_t id = prompts.ids()[t];
-    const int kind = prompts.kinds()[t];
-    result[t] = kind == PackedPrompts::word ? id : kind == 0 ? user(id) : item(id);
-  }
-  return result;
 }
 
 }  // namespace kindred::prompt

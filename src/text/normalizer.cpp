@@ -6,6 +6,7 @@
 #include "core/strings.h"
 #include "core/utf8.h"
 #include "text/character_map.h"
+#include "text/splitter.h"
 
 namespace kindred::text {
 namespace {
@@ -123,7 +124,7 @@ std::function<std::string(std::string)> step_of(const JsonNode& node, std::strin
 
 Normalizer Normalizer::of_json(const JsonNode& node) {
   Normalizer normalizer;
-  read(node, 0, normalizer.steps_);
+  read(node, 0, normalizer);
   return normalizer;
 }
 
@@ -137,20 +138,38 @@ Normalizer Normalizer::of_bert(const BertCleanUp& options) {
   Normalizer normalizer;
   normalizer.steps_.emplace_back(
       [options](const std::string& text) { return clean_up(text, options); });
+  normalizer.kind_ = Kind::other;
   return normalizer;
 }
 
 Normalizer Normalizer::of_function(std::function<std::string(std::string)> function) {
   Normalizer normalizer;
   normalizer.steps_.push_back(std::move(function));
+  normalizer.kind_ = Kind::other;
   return normalizer;
 }
 
-void Normalizer::read(const JsonNode& node, int depth, std::vector<Step>& steps) {
+Normalizer::Kind Normalizer::kind_with(const JsonNode& step) const {
+  const std::string_view name = step.at("type").text();
+  if (name.starts_with("NF")) return kind_ == Kind::forms ? Kind::forms : Kind::other;
+  if (name == "Prepend" && steps_.empty() && step.at("prepend").text() == kSpaceMark) {
+    return Kind::space_in_front;
+  }
+  if (name == "Replace" && kind_ == Kind::space_in_front) {
+    const auto from = step.at("pattern").find("String");
+    const bool spaces = from && from->text() == " " && step.at("content").text() == kSpaceMark;
+    if (spaces) return Kind::space_marks;
+  }
+  return Kind::other;
+}
+
+void Normalizer::read(const JsonNode& node, int depth, Normalizer& result) {
   if (depth > kDeepest) node.fail(cat("sequences nest deeper than ", kDeepest));
   const JsonNode type = node.at("type");
   if (type.text() == "Sequence") {
-    return node.at("normalizers").each([&](const JsonNode& part) { read(part, depth + 1, steps); });
+    return node.at("normalizers").each([&](const JsonNode& part) {
+      read(part, depth + 1, result);
+    });
   }
   Step step = step_of(node, type.text());
   if (!step) {
@@ -158,7 +177,8 @@ void Normalizer::read(const JsonNode& node, int depth, std::vector<Step>& steps)
                   ", expected NFC, NFD, NFKC, NFKD, Replace, Prepend, Strip, Lowercase, "
                   "StripAccents, BertNormalizer, Precompiled or Sequence"));
   }
-  steps.push_back(std::move(step));
+  result.kind_ = result.kind_with(node);
+  result.steps_.push_back(std::move(step));
 }
 
 std::string Normalizer::apply(std::string_view text) const {

@@ -24,14 +24,22 @@ class Normalizer {
   static Normalizer of_function(std::function<std::string(std::string)> function);
 
   bool empty() const { return steps_.empty(); }
+  /// What of a text may change: nothing but the form of its characters; or spaces only, which
+  /// become U+2581, with one more in front (as LLaMA's `tokenizer.json` has it).
+  bool only_forms() const { return kind_ == Kind::forms; }
+  bool only_space_marks() const { return kind_ == Kind::space_marks; }
   std::string apply(std::string_view text) const;
 
  private:
   using Step = std::function<std::string(std::string)>;
+  enum class Kind : uint8_t { forms, space_in_front, space_marks, other };
 
-  static void read(const JsonNode& node, int depth, std::vector<Step>& steps);
+  static void read(const JsonNode& node, int depth, Normalizer& result);
+  /// The kind with one more step of a file.
+  Kind kind_with(const JsonNode& step) const;
 
   std::vector<Step> steps_;
+  Kind kind_ = Kind::forms;
 };
 
 }  // namespace kindred::text

@@ -60,6 +60,7 @@ class PipelineTokenizer final : public Tokenizer {
         raw_tokens_(chosen(parts_.added, false)),
         normalized_tokens_(normalized_tokens(parts_)),
         model_(parts_.make_model(parts_.vocabulary)),
+        space_cut_(space_cut_of(parts_)),
         is_special_(static_cast<size_t>(parts_.vocabulary.size())) {
     for (const AddedToken& token : parts_.added) {
       if (token.special) is_special_[static_cast<size_t>(token.id)] = true;
@@ -142,6 +143,7 @@ class PipelineTokenizer final : public Tokenizer {
   int32_t size() const override { return parts_.vocabulary.size(); }
   std::vector<int32_t> prefix_ids() const override { return parts_.post_processor.prefix(); }
   std::vector<int32_t> suffix_ids() const override { return parts_.post_processor.suffix(); }
+  SpaceCut space_cut() const override { return space_cut_; }
 
  private:
   /// Appends the ids of a text on its own.
@@ -190,6 +192,7 @@ class PipelineTokenizer final : public Tokenizer {
   TokenizerParts parts_;
   TokenFinder raw_tokens_, normalized_tokens_;
   std::unique_ptr<WordModel> model_;
+  SpaceCut space_cut_;
   std::vector<bool> is_special_;
   std::unordered_map<int32_t, std::string> written_;
 };

@@ -156,6 +156,23 @@ void PreTokenizer::apply(size_t step, std::string_view piece, bool first, Buffer
   buffer.flush();  // its words point into `changed`
 }
 
+bool PreTokenizer::cuts_before_spaces() const {
+  using Kind = SplitRule::Kind;
+  bool cuts = false;
+  for (const Step& step : steps_) {
+    const bool words = step.rule.kind == Kind::gpt2 || step.rule.kind == Kind::cl100k;
+    const bool numbers = step.rule.kind == Kind::digit || step.rule.kind == Kind::digits;
+    // A space put in front of a text is put in front of none that begins with one.
+    const bool plain = step.space == Front::never || step.space == Front::always;
+    if (!(words || numbers || step.rule.kind == Kind::whole) || !plain || step.mark_spaces ||
+        step.drop_spaces) {
+      return false;
+    }
+    cuts = cuts || words;
+  }
+  return cuts;
+}
+
 void PreTokenizer::split(std::string_view text, bool first, const WordSink& sink) const {
   if (text.empty()) return;
   Buffer buffer(sink);

@@ -31,6 +31,11 @@ class PreTokenizer {
   /// added); white space may be left out. `first`: nothing of the whole text is in front of it.
   void split(std::string_view text, bool first, const WordSink& sink) const;
 
+  /// Whether a text is always cut before a space that follows a visible ASCII character, and what
+  /// stands on one side of it does not matter to the other.
+  bool cuts_before_spaces() const;
+  bool empty() const { return steps_.empty(); }
+
   /// Whether the words are bytes for a byte-level model.
   bool byte_level() const { return byte_level_; }
 

@@ -124,6 +124,9 @@ void set_model(const SentencePieceFile& file, bool legacy, TokenizerParts& parts
                      "a space in front"));
   }
   if (once) parts.pre_tokenizer = PreTokenizer::of_space_in_front();
+  if (parts.bpe && !file.collapse_spaces && file.characters.empty()) {
+    parts.space_cut = file.dummy_prefix ? SpaceCut::drop : SpaceCut::keep;
+  }
   if (parts.bpe) {
     parts.make_model = given_model(std::make_unique<SentencePieceModel>(
         once ? file.without_dummy_prefix() : file, parts.where));

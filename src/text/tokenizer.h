@@ -28,6 +28,15 @@ struct EncodeOptions {
   Side truncation_side = Side::right;
 };
 
+/// How a text may be cut into parts that are encoded apart: before a space (U+0020) that follows a
+/// visible ASCII character and is followed by something that is no ASCII white space. The parts'
+/// ids are then the whole text's, special tokens of the text not parsed.
+enum class SpaceCut {
+  never,  ///< not at all: what stands around may change the ids
+  keep,   ///< the part after the cut keeps its space
+  drop,   ///< the part after the cut loses it: every text gets one in front of itself
+};
+
 /// Two texts as one input.
 struct PairIds {
   std::vector<int32_t> ids;
@@ -84,6 +93,10 @@ class Tokenizer {
   /// The ids `encode` puts before and after every text when special tokens are added.
   virtual std::vector<int32_t> prefix_ids() const = 0;
   virtual std::vector<int32_t> suffix_ids() const = 0;
+
+  /// Where a text may be cut so that its parts can be encoded once and kept; `never` wherever that
+  /// is not proven.
+  virtual SpaceCut space_cut() const = 0;
 
   /// The special tokens that the folder names, where their ids exist.
   std::optional<int32_t> bos() const { return special_.bos; }

@@ -39,6 +39,8 @@ struct TokenizerParts {
   bool bpe = false;                      ///< of byte pairs: `clean_up_spaces` is not for these
   bool clean_up_spaces = false;          ///< decoded text loses spaces before signs
   std::map<std::string, int32_t> roles;  ///< "bos_token" and the like
+  /// Set by SentencePiece's files: how a text may be cut as far as the model's rules alone say.
+  SpaceCut space_cut = SpaceCut::never;
 };
 
 /// Special tokens and flags of a folder's `tokenizer_config.json`, `special_tokens_map.json` and
@@ -142,6 +144,9 @@ TokenizerParts parts_of_sentence_piece(const fs::path& path, const FolderSpecial
 
 /// A role's id among the parts' roles; throws `bad_data` where the vocabulary lacks the token.
 int32_t required_role(const TokenizerParts& parts, const std::string& role);
+
+/// How texts may be cut, all parts considered.
+SpaceCut space_cut_of(const TokenizerParts& parts);
 
 std::shared_ptr<Tokenizer> make_tokenizer(TokenizerParts parts);
 

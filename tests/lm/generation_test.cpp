@@ -138,17 +138,23 @@ TEST(Generation, VectorsInPlaceOfIdsGiveTheSame) {
   }
 }
 
-// The log-probabilities of a continuation, by reading everything from the start.
-std::vector<float> alone(CausalLM& model, const Tokens& prompt, const Tokens& continuation) {
+// The states from the prompt's last token on, by reading everything from the start.
+torch::Tensor states_alone(GenerativeLM& model, const Tokens& prompt, const Tokens& continuation) {
   Tokens ids = prompt;
   ids.insert(ids.end(), continuation.begin(), continuation.end());
   const torch::NoGradGuard no_grad;
-  const auto hidden = model.hidden(
-      {model.embed(torch::tensor(ids).to(model.device())), {0, static_cast<int64_t>(ids.size())}});
-  const auto scores = torch::log_softmax(model.logits(hidden), 1);
+  const auto begin = static_cast<int64_t>(prompt.size()), end = static_cast<int64_t>(ids.size());
+  const SplitPacked input{{model.embed(torch::tensor(ids).to(model.device())), {0, end}}, {begin}};
+  return model.hidden_after(input, torch::arange(begin - 1, end).to(model.device()));
+}
+
+// The log-probabilities of a continuation likewise.
+std::vector<float> alone(GenerativeLM& model, const Tokens& prompt, const Tokens& continuation) {
+  const auto scores =
+      torch::log_softmax(model.logits(states_alone(model, prompt, continuation)), 1);
   std::vector<float> found;
-  for (size_t i = prompt.size(); i < ids.size(); ++i) {
-    found.push_back(scores[static_cast<long>(i) - 1][ids[i]].item<float>());
+  for (size_t i = 0; i < continuation.size(); ++i) {
+    found.push_back(scores[static_cast<long>(i)][continuation[i]].item<float>());
   }
   return found;
 }
@@ -179,6 +185,57 @@ TEST(Continuations, BehindASharedPromptAreScoredAsEachAlone) {
   }
 }
 
+std::shared_ptr<GenerativeLM> tiny_t5(const std::string& name) {
+  return load_generative_lm(fixtures() / "lm_t5" / name, {"fp32", false, test_device()});
+}
+
+// An encoder-decoder reads the prompt in its encoder, once, and each continuation in its decoder.
+TEST(Continuations, OfAnEncoderDecoderAreScoredAsEachAlone) {
+  for (const std::string name : {"v1_0", "v1_1", "v1_1_five", "old"}) {
+    const auto model = tiny_t5(name);
+    const std::vector<Prompt> prompts = {{{5, 9, 2, 30, 31}, {}}, {{7}, {}}, {{1, 2, 3}, {}}};
+    const std::vector<Continuations> continuations = {
+        {{3, 4, 5}, {6}, {3, 4, 40, 41, 42, 43}, {}}, {}, {{9, 9}, {10, 11, 12, 13}}};
+    const auto found = score_continuations(*model, prompts, continuations);
+    for (size_t p = 0; p < prompts.size(); ++p) {
+      for (size_t c = 0; c < continuations[p].size(); ++c) {
+        const auto want = alone(*model, prompts[p].ids, continuations[p][c]);
+        ASSERT_EQ(found[p][c].size(), want.size());
+        for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(found[p][c][i], want[i], 1e-4) << name;
+      }
+    }
+  }
+}
+
+// Continuations of ids and of vectors, behind prompts of either: the state after each.
+TEST(Continuations, OfVectorsLeaveTheStatesOfEachAlone) {
+  std::vector<std::shared_ptr<GenerativeLM>> models = {
+      tiny("gpt2"), tiny("llama_gqa"), tiny("opt_350m"), tiny_t5("v1_0"), tiny_t5("v1_1")};
+  for (const auto& model : models) {
+    const auto vectors = [&](const Tokens& ids) {
+      return Prompt{{}, model->embed(torch::tensor(ids).to(test_device()))};
+    };
+    const Tokens first = {5, 9, 2, 30}, second = {7};
+    const std::vector<Prompt> prompts = {vectors(first), {second, {}}};
+    const std::vector<std::vector<Prompt>> continuations = {{vectors({3, 4, 5}), {{6}, {}}, {}},
+                                                            {{{8, 9}, {}}, vectors({10})}};
+    const auto found = continuation_states(*model, prompts, continuations);
+    const auto expect = [&](const torch::Tensor& got, const Tokens& prompt, const Tokens& behind) {
+      const auto want = states_alone(*model, prompt, behind);
+      EXPECT_LT((got - want[-1]).abs().max().item<double>(), 1e-4) << model->kind();
+    };
+    ASSERT_EQ(found.size(), 2u);
+    ASSERT_EQ(found[0].sizes(), (std::vector<int64_t>{3, model->hidden_size()}));
+    expect(found[0][0], first, {3, 4, 5});
+    expect(found[0][1], first, {6});
+    expect(found[0][2], first, {});
+    expect(found[1][0], second, {8, 9});
+    expect(found[1][1], second, {10});
+    EXPECT_FALSE(found[0].requires_grad());
+  }
+  EXPECT_THROW(continuation_states(*models[0], {{{1}, {}}}, {{{{61}, {}}}}), Error);
+}
+
 TEST(Continuations, BeyondTheVocabularyOrTheContextAreRefused) {
   const auto model = tiny();
   const auto message = [&](const Tokens& continuation) {
@@ -200,11 +257,10 @@ TEST(Answers, OnlyGivenAnswersAreWritten) {
   const auto tree = std::make_shared<PrefixTree>(answers);
   EXPECT_EQ(tree->next({}), (Tokens{5, 8}));
   EXPECT_EQ(tree->next(Tokens{5}), (Tokens{6, 9}));
-  EXPECT_EQ(tree->answer(Tokens{5, 6}), 1u);
-  EXPECT_FALSE(tree->answer(Tokens{5, 9}));
+  EXPECT_THAT(tree->answers(Tokens{5, 6}), testing::ElementsAre(1u));
+  EXPECT_TRUE(tree->answers(Tokens{5, 9}).empty());
   EXPECT_TRUE(tree->next(Tokens{4}).empty());
   EXPECT_THROW(PrefixTree(std::vector<Tokens>{{1}, {}}), Error);
-  EXPECT_THROW(PrefixTree(std::vector<Tokens>{{1}, {1}}), Error);
 
   const auto model = tiny();
   for (const bool ends : {false, true}) {
@@ -219,10 +275,24 @@ TEST(Answers, OnlyGivenAnswersAreWritten) {
           ASSERT_EQ(written.back(), 0);
           written.pop_back();
         }
-        EXPECT_TRUE(tree->answer(written)) << "start " << start << ", beams " << beams;
+        EXPECT_FALSE(tree->answers(written).empty()) << "start " << start << ", beams " << beams;
       }
     }
   }
+}
+
+// Two items of one title: what is written says both.
+TEST(Answers, OfEqualTokensAreOneWithSeveralNumbers) {
+  const PrefixTree tree(std::vector<Tokens>{{5, 6}, {8}, {5, 6}, {5, 6, 7}, {5, 6}});
+  EXPECT_THAT(tree.answers(Tokens{5, 6}), testing::ElementsAre(0u, 2u, 4u));
+  EXPECT_THAT(tree.answers(Tokens{5, 6, 7}), testing::ElementsAre(3u));
+  EXPECT_TRUE(tree.answers(Tokens{5}).empty());
+  EXPECT_TRUE(tree.answers(Tokens{9}).empty());
+  EXPECT_EQ(tree.next(Tokens{5, 6}), (Tokens{7}));
+  const auto model = tiny();
+  GenerateOptions options;
+  options.answers = std::make_shared<PrefixTree>(std::vector<Tokens>{{5, 6}, {5, 6}});
+  EXPECT_EQ(generate(*model, {Tokens{3}}, options)[0], (Tokens{5, 6}));
 }
 
 TEST(Answers, WideBeamsFindTheLikeliest) {

@@ -14,6 +14,7 @@
 #include "methods/cllm4rec_parts.h"
 #include "methods/cllm4rec_recommender.h"
 #include "model/recommender.h"
+#include "prompt/extended_vocabulary.h"
 
 namespace kindred::methods::testing {
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "prompt/extended_vocabulary.h"
 #include "prompt/prompt_batch.h"
 
 namespace kindred::prompt {
@@ -90,10 +91,11 @@ TEST(PackedPrompts, CutHistoriesKeepTheMostRecentItemsAndTheClosingWords) {
   const Template form("<user> with <items> will:", slots(), bytes);
   const std::vector<int32_t> user{4}, items{10, 11, 12, 13, 14};
   PackedPrompts prompts;
-  EXPECT_EQ(prompts.add(form, std::vector<Filling>{user, items}, form.fixed_length() + 2), 3);
+  const Placed cut = prompts.add(form, std::vector<Filling>{user, items}, form.fixed_length() + 2);
+  EXPECT_EQ(cut.slots[1].cut, 3);
   EXPECT_THAT(prompts.ids(),
               ElementsAre(4, ' ', 'w', 'i', 't', 'h', 13, 14, ' ', 'w', 'i', 'l', 'l', ':'));
-  EXPECT_EQ(prompts.add(form, std::vector<Filling>{user, items}, 100), 0);
+  EXPECT_FALSE(prompts.add(form, std::vector<Filling>{user, items}, 100).is_cut());
   EXPECT_THAT(prompts.offsets(), ElementsAre(0, 14, 14 + 17));
 }
 
@@ -101,7 +103,8 @@ TEST(PackedPrompts, CutTextsKeepTheirFirstWords) {
   const Template form("<item>:<text>", slots(), bytes);
   const std::vector<int32_t> item{2}, words{7, 8, 9};
   PackedPrompts prompts;
-  EXPECT_EQ(prompts.add(form, std::vector<Filling>{item, words}, 4), 1);
+  const Placed cut = prompts.add(form, std::vector<Filling>{item, words}, 4);
+  EXPECT_EQ(cut.slots[1].cut, 1);
   EXPECT_THAT(prompts.ids(), ElementsAre(2, ':', 7, 8));
   EXPECT_THAT(prompts.kinds(), ElementsAre(1, -1, -1, -1));
 }

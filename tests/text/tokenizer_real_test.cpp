@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <map>
+
 #include "core/strings.h"
 #include "text/text_fixture.h"
 #include "text/tokenizer.h"
@@ -139,6 +141,37 @@ TEST_P(RealTokenizer, SizeAndSpecialTokensEqualTheReference) {
     const Fixture& special = expected_["specials"][i];
     EXPECT_EQ(found[i], special.is_null() ? std::nullopt : std::optional(special.get<int32_t>()))
         << i;
+  }
+}
+
+// Random lines cut before every space where that is said to change nothing.
+TEST_P(RealTokenizer, PartsCutBeforeSpacesHaveTheIdsOfTheWhole) {
+  const std::map<std::string, SpaceCut> known = {
+      {"gpt2", SpaceCut::keep},  {"opt", SpaceCut::keep}, {"qwen", SpaceCut::keep},
+      {"llama", SpaceCut::drop}, {"t5", SpaceCut::never}, {"bert", SpaceCut::never}};
+  const SpaceCut cut = tokenizer_->space_cut();
+  EXPECT_EQ(cut, known.at(GetParam()));
+  if (cut == SpaceCut::never) return;
+  const EncodeOptions plain = {.add_special_tokens = false, .parse_special = false};
+  const auto visible = [](char c) { return c > ' ' && c < '\x7F'; };
+  LineGenerator generator(data_["seed"].get<uint64_t>() + 2, data_);
+  for (int i = 0; i < 5000; ++i) {
+    const std::string line = "a" + generator.line() + " b's " + generator.line();
+    std::vector<int32_t> ids;
+    size_t begin = 0;
+    for (size_t at = 1; at <= line.size(); ++at) {
+      const bool end = at == line.size();
+      const char next = at + 1 < line.size() ? line[at + 1] : ' ';
+      const bool space = !end && line[at] == ' ' && visible(line[at - 1]) && next != ' ' &&
+                         !(next >= '\t' && next <= '\r');
+      if (!end && !space) continue;
+      const size_t skipped = begin > 0 && cut == SpaceCut::drop ? 1 : 0;
+      const auto part =
+          tokenizer_->encode(line.substr(begin + skipped, at - begin - skipped), plain);
+      ids.insert(ids.end(), part.begin(), part.end());
+      begin = at;
+    }
+    ASSERT_EQ(ids, tokenizer_->encode(line, plain)) << line;
   }
 }
 
