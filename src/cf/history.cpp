@@ -37,6 +37,8 @@ data::Csr distinct_rows(std::span<const Index> rows, std::span<const Index> colu
   return table;
 }
 
+constexpr const char* popularity_name = "items.interactions";
+
 template <class T>
 torch::Tensor as_tensor(const std::vector<T>& values, torch::ScalarType type) {
   torch::Tensor tensor = torch::empty({static_cast<int64_t>(values.size())}, type);
@@ -58,18 +60,6 @@ std::vector<T> read_vector(const model::NamedTensors& tensors, const std::string
 }
 
 }  // namespace
-
-data::Csr positives(const data::Dataset& dataset) {
-  const data::InteractionTable& train = dataset.part(data::Part::train);
-  if (train.label.empty()) return distinct_rows(train.user, train.item, dataset.user_count());
-  std::vector<Index> users, items;
-  for (size_t row = 0; row < train.user.size(); ++row) {
-    if (train.label[row] <= 0.0f) continue;
-    users.push_back(train.user[row]);
-    items.push_back(train.item[row]);
-  }
-  return distinct_rows(users, items, dataset.user_count());
-}
 
 data::Csr transposed(const data::Csr& users, Index items) {
   std::vector<Index> rows(users.columns.size());
@@ -105,17 +95,12 @@ void stop_if_asked(const std::stop_token& stop, const std::string& where) {
     throw Error(Exit::interrupted, where, "stopped before the model was solved; run it again");
 }
 
-HistoryRecommender::HistoryRecommender(data::Csr users, Index items) {
-  set_interactions(std::move(users), items);
+HistoryRecommender::HistoryRecommender(data::Csr users, Index items) : users_(std::move(users)) {
+  count_popularity(users_, items);
 }
 
 std::vector<Index> HistoryRecommender::items_of(const model::Query& query) const {
   std::vector<Index> items(query.history);
-  if (items.empty() && query.user) {
-    check(*query.user >= 0 && *query.user < users_.rows(), "a query's user is known to the model");
-    const auto row = users_.row(*query.user);
-    return {row.begin(), row.end()};
-  }
   std::sort(items.begin(), items.end());
   items.erase(std::unique(items.begin(), items.end()), items.end());
   check(items.empty() || (items.front() >= 0 && items.back() < item_count()),
@@ -123,10 +108,29 @@ std::vector<Index> HistoryRecommender::items_of(const model::Query& query) const
   return items;
 }
 
-void HistoryRecommender::set_interactions(data::Csr users, Index items) {
-  users_ = std::move(users);
+void HistoryRecommender::count_popularity(const data::Csr& users, Index items) {
   popularity_.assign(static_cast<size_t>(items), 0);
-  for (const Index item : users_.columns) ++popularity_[item];
+  for (const Index item : users.columns) ++popularity_[item];
+}
+
+model::NamedTensors HistoryRecommender::popularity_tensors() const {
+  return {{popularity_name, as_tensor(popularity_, torch::kInt32)}};
+}
+
+void HistoryRecommender::read_popularity(const model::NamedTensors& tensors,
+                                         const model::SavedModel& saved, const std::string& where) {
+  const Index items = saved.items->size();
+  const bool saved_before = std::ranges::any_of(
+      tensors, [](const auto& tensor) { return tensor.first == "users.offsets"; });
+  if (saved_before) {
+    count_popularity(read_csr(tensors, "users", items, saved.users->size(), where), items);
+    return;
+  }
+  popularity_ = read_vector<int32_t>(tensors, popularity_name, torch::kInt32, where);
+  if (static_cast<Index>(popularity_.size()) != items)
+    throw Error(Exit::bad_data, where,
+                cat("tensor '", popularity_name, "': got ", popularity_.size(), " items, expected ",
+                    items));
 }
 
 void HistoryRecommender::sum_rows(std::span<const model::Query> queries, torch::Tensor& out,

@@ -7,13 +7,13 @@
 #include "core/files.h"
 #include "core/hash.h"
 #include "core/strings.h"
+#include "data/histories.h"
 #include "lm/adapter.h"
 
 namespace kindred::methods {
 namespace {
 
 namespace fs = std::filesystem;
-using data::Part;
 
 constexpr const char* tables_file = "cllm4rec.safetensors";
 constexpr const char* backbone_name = "backbone";
@@ -90,38 +90,20 @@ void copy_backbone(const fs::path& from, const fs::path& to, bool weights) {
   }
 }
 
-torch::Tensor numbers(const std::vector<data::Index>& values) {
-  return torch::tensor(values, torch::kInt32);
-}
-
-void add_csr(model::NamedTensors& tensors, const std::string& name, const data::Csr& csr) {
-  tensors.emplace_back(name + ".offsets", torch::tensor(csr.offsets, torch::kInt64));
-  tensors.emplace_back(name + ".items", numbers(csr.columns));
-}
-
-data::Csr find_csr(const model::NamedTensors& tensors, const std::string& name, int64_t users,
-                   int64_t items, const std::string& where) {
-  const int64_t offsets_shape[] = {users + 1}, any[] = {-1};
-  const auto offsets =
-      model::find_tensor(tensors, name + ".offsets", offsets_shape, where).to(torch::kInt64);
-  const auto columns = model::find_tensor(tensors, name + ".items", any, where).to(torch::kInt32);
-  data::Csr csr;
-  csr.offsets.assign(offsets.data_ptr<int64_t>(), offsets.data_ptr<int64_t>() + offsets.numel());
-  csr.columns.assign(columns.data_ptr<int32_t>(), columns.data_ptr<int32_t>() + columns.numel());
-  const bool sorted = std::is_sorted(csr.offsets.begin(), csr.offsets.end());
-  const bool inside = std::all_of(csr.columns.begin(), csr.columns.end(),
-                                  [&](data::Index i) { return i >= 0 && i < items; });
-  if (!sorted || csr.offsets.front() != 0 || csr.offsets.back() != csr.nnz() || !inside) {
-    throw Error(Exit::bad_data, where,
-                cat("got histories '", name, "' that do not fit ", users, " users and ", items,
-                    " items; the file is damaged"));
-  }
-  return csr;
-}
-
 std::vector<uint8_t> bytes(const torch::Tensor& tensor) {
   const torch::Tensor plain = tensor.to(torch::kUInt8).contiguous();
   return {plain.data_ptr<uint8_t>(), plain.data_ptr<uint8_t>() + plain.numel()};
+}
+
+// Whom nothing was learned of. Earlier versions kept the training histories that say so.
+std::vector<uint8_t> cold_users(const model::NamedTensors& tensors, int64_t users,
+                                const std::string& where) {
+  const bool saved_before = std::ranges::any_of(
+      tensors, [](const auto& tensor) { return tensor.first == "histories.train.offsets"; });
+  const int64_t one_each[] = {users}, one_more[] = {users + 1};
+  if (!saved_before) return bytes(model::find_tensor(tensors, "users.cold", one_each, where));
+  return bytes(
+      model::find_tensor(tensors, "histories.train.offsets", one_more, where).diff().eq(0));
 }
 
 }  // namespace
@@ -179,10 +161,13 @@ std::shared_ptr<Cllm4RecParts> make_parts(const Cllm4RecOptions& options,
       load_encoder(parts->backbone_folder));
   parts->collaborative = make_tables("collaborative", *parts, data);
   if (options.content) parts->content = make_tables("content", *parts, data);
-  parts->train = histories(data, std::array{Part::train});
-  parts->valid = histories(data, std::array{Part::valid});
+  parts->train = data::histories(data, std::array{data::Part::train}).items;
   parts->user_documented.assign(static_cast<size_t>(data.user_count()), 0);
   parts->item_documented.assign(static_cast<size_t>(data.item_count()), 0);
+  parts->user_cold.assign(static_cast<size_t>(data.user_count()), 1);
+  for (int64_t user = 0; user < parts->train.rows(); ++user) {
+    parts->user_cold[static_cast<size_t>(user)] = parts->train.row(user).empty();
+  }
   parts->item_cold.assign(static_cast<size_t>(data.item_count()), 1);
   for (const data::Index item : parts->train.columns) {
     parts->item_cold[static_cast<size_t>(item)] = 0;
@@ -198,8 +183,7 @@ Json save_parts(const Cllm4RecParts& parts, const fs::path& folder) {
   };
   add_tables(*parts.collaborative);
   if (parts.content) add_tables(*parts.content);
-  add_csr(tensors, "histories.train", parts.train);
-  add_csr(tensors, "histories.valid", parts.valid);
+  tensors.emplace_back("users.cold", torch::tensor(parts.user_cold, torch::kUInt8));
   tensors.emplace_back("items.cold", torch::tensor(parts.item_cold, torch::kUInt8));
   tensors.emplace_back("items.documented", torch::tensor(parts.item_documented, torch::kUInt8));
   model::save_tensors(folder / tables_file, tensors);
@@ -222,7 +206,9 @@ std::shared_ptr<Cllm4RecParts> load_parts(const model::SavedModel& saved) {
   const std::string where = (saved.folder / tables_file).string();
   const model::NamedTensors tensors = model::load_tensors(where);
   auto parts = std::make_shared<Cllm4RecParts>();
-  parts->options = read_options<Cllm4RecOptions>(saved.json.at("options"), "kindred.json: options");
+  Json options = saved.json.at("options");
+  options.erase("eval_history");  // of earlier versions; evaluation.history now
+  parts->options = read_options<Cllm4RecOptions>(options, "kindred.json: options");
   parts->device = saved.device;
   parts->backbone_folder = saved.folder / backbone_name;
   parts->backbone = lm::load_generative_lm(
@@ -247,8 +233,7 @@ std::shared_ptr<Cllm4RecParts> load_parts(const model::SavedModel& saved) {
   };
   parts->collaborative = tables("collaborative");
   if (parts->options.content) parts->content = tables("content");
-  parts->train = find_csr(tensors, "histories.train", users, items, where);
-  parts->valid = find_csr(tensors, "histories.valid", users, items, where);
+  parts->user_cold = cold_users(tensors, users, where);
   const int64_t item_shape[] = {items};
   parts->item_cold = bytes(model::find_tensor(tensors, "items.cold", item_shape, where));
   parts->item_documented =
