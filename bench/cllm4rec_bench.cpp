@@ -10,6 +10,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -20,7 +21,7 @@
 #include "core/files.h"
 #include "core/json.h"
 #include "core/strings.h"
-#include "data/dataset.h"
+#include "data/histories.h"
 #include "lm/causal_lm.h"
 #include "methods/cllm4rec_objectives.h"
 #include "methods/cllm4rec_recommender.h"
@@ -222,7 +223,10 @@ Json time_steps(Cllm4RecObjective& objective, methods::Cllm4RecParts& parts,
 }
 
 // People to recommend to; their prompts go to the twin as well.
-std::vector<model::Query> asked(const methods::Cllm4RecParts& parts, Json& batches) {
+std::vector<model::Query> asked(const methods::Cllm4RecParts& parts, const data::Dataset& data,
+                                Json& batches) {
+  const data::Csr histories =
+      data::histories(data, std::array{data::Part::train, data::Part::valid}).items;
   std::vector<model::Query> queries(256);
   Json documents = Json::array();
   const prompt::ExtendedVocabulary vocabulary{parts.backbone->vocab_size(), parts.users(),
@@ -230,10 +234,9 @@ std::vector<model::Query> asked(const methods::Cllm4RecParts& parts, Json& batch
   for (size_t q = 0; q < queries.size(); ++q) {
     const auto user = static_cast<data::Index>(q % static_cast<size_t>(parts.users()));
     queries[q].user = user;
-    std::vector<data::Index> items(parts.train.row(user).begin(), parts.train.row(user).end());
-    items.insert(items.end(), parts.valid.row(user).begin(), parts.valid.row(user).end());
+    queries[q].history.assign(histories.row(user).begin(), histories.row(user).end());
     prompt::PackedPrompts packed;
-    packed.add(parts.forms->recommend, std::vector<prompt::Filling>{{&user, 1}, items},
+    packed.add(parts.forms->recommend, std::vector<prompt::Filling>{{&user, 1}, queries[q].history},
                parts.backbone->context());
     documents.push_back({{"prompt", vocabulary.ids(packed)}, {"targets", Json::array()}});
   }
@@ -248,9 +251,10 @@ double timed_top(methods::Cllm4RecRecommender& recommender, std::span<const mode
 }
 
 // One pass over all (the best of three), then the three ways in milliseconds a user.
-Json time_prediction(const std::shared_ptr<methods::Cllm4RecParts>& parts, Json& batches) {
+Json time_prediction(const std::shared_ptr<methods::Cllm4RecParts>& parts,
+                     const data::Dataset& data, Json& batches) {
   methods::Cllm4RecRecommender recommender(parts);
-  const std::vector<model::Query> queries = asked(*parts, batches);
+  const std::vector<model::Query> queries = asked(*parts, data, batches);
   double best = 1e30;
   for (int repeat = 0; repeat < 3; ++repeat) {
     best = std::min(best, timed_top(recommender, queries));
@@ -271,7 +275,7 @@ Json time_prediction(const std::shared_ptr<methods::Cllm4RecParts>& parts, Json&
 using Parts = std::shared_ptr<methods::Cllm4RecParts>;
 using Corpus = std::shared_ptr<methods::ContentCorpus>;
 
-// Every kind asked for, one after the other.
+// Every kind of step asked for, one after the other.
 Json time_kinds(const Arguments& arguments, const Parts& parts, const Corpus& corpus,
                 Json& batches) {
   Json kinds = Json::array();
@@ -287,7 +291,6 @@ Json time_kinds(const Arguments& arguments, const Parts& parts, const Corpus& co
     parts->options.bucket = true;
     time(methods::ContentObjective(parts, corpus, {"content-sorted", 20, true}));
   }
-  if (arguments.wants("prediction")) kinds.push_back(time_prediction(parts, batches));
   return kinds;
 }
 
@@ -310,7 +313,9 @@ int run(const Arguments& arguments) {
   parts->item_documented = corpus->item_documented();
   methods::save_parts(*parts, arguments.out);
   Json batches = Json::object();
-  const Json kinds = time_kinds(arguments, parts, corpus, batches);
+  Json kinds = time_kinds(arguments, parts, corpus, batches);
+  if (arguments.wants("prediction"))
+    kinds.push_back(time_prediction(parts, *context.data, batches));
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   const Json result = {{"precision", arguments.precision},

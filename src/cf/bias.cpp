@@ -5,6 +5,7 @@
 #include "cf/closed_form.h"
 #include "core/error.h"
 #include "core/strings.h"
+#include "data/histories.h"
 
 namespace kindred::cf {
 namespace {
@@ -37,8 +38,7 @@ struct Observations {
 Observations observed(const data::InteractionTable& train, const std::string& target) {
   Observations seen;
   for (size_t row = 0; row < train.user.size(); ++row) {
-    const bool disliked = !train.label.empty() && train.label[row] <= 0.0f;
-    if (target == "interaction" && disliked) continue;
+    if (target == "interaction" && !data::is_positive(train, static_cast<int64_t>(row))) continue;
     seen.user.push_back(train.user[row]);
     seen.item.push_back(train.item[row]);
     seen.value.push_back(target == "label"    ? train.label[row]

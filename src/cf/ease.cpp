@@ -2,12 +2,14 @@
 
 #include <ATen/Parallel.h>
 
+#include <array>
+
 #include "cf/closed_form.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/strings.h"
-#include "model/csr.h"
+#include "data/histories.h"
 
 namespace kindred::cf {
 namespace {
@@ -59,7 +61,9 @@ uint64_t ease_memory(int64_t items, int64_t element) {
 }
 
 Ease::Ease(const EaseOptions& options, const data::Dataset& dataset)
-    : HistoryRecommender(positives(dataset), dataset.item_count()), options_(options) {}
+    : HistoryRecommender(data::distinct_positives(dataset, std::array{data::Part::train}),
+                         dataset.item_count()),
+      options_(options) {}
 
 void Ease::solve(const data::Dataset&, const std::stop_token& stop) {
   torch::NoGradGuard no_grad;
@@ -92,7 +96,7 @@ void Ease::score_all(std::span<const model::Query> queries, torch::Tensor& out) 
 }
 
 Json Ease::save(const std::filesystem::path& folder) const {
-  model::NamedTensors tensors = model::csr_tensors("users", interactions());
+  model::NamedTensors tensors = popularity_tensors();
   for (auto& tensor : state()) tensors.push_back(std::move(tensor));
   model::save_tensors(folder / "model.safetensors", tensors);
   return {{"name", name()}};
@@ -102,7 +106,7 @@ Ease::Ease(const model::SavedModel& saved) {
   const std::string where = (saved.folder / "model.safetensors").string();
   const auto tensors = model::load_tensors(where);
   const Index items = saved.items->size();
-  set_interactions(model::read_csr(tensors, "users", items, saved.users->size(), where), items);
+  read_popularity(tensors, saved, where);
   put(tensors, where);
 }
 

@@ -3,9 +3,11 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <array>
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "model/csr.h"
 
 namespace kindred::cf {
 namespace {
@@ -35,19 +37,9 @@ data::Csr distinct_rows(std::span<const Index> rows, std::span<const Index> colu
   return table;
 }
 
-}  // namespace
+constexpr const char* popularity_name = "items.interactions";
 
-data::Csr positives(const data::Dataset& dataset) {
-  const data::InteractionTable& train = dataset.part(data::Part::train);
-  if (train.label.empty()) return distinct_rows(train.user, train.item, dataset.user_count());
-  std::vector<Index> users, items;
-  for (size_t row = 0; row < train.user.size(); ++row) {
-    if (train.label[row] <= 0.0f) continue;
-    users.push_back(train.user[row]);
-    items.push_back(train.item[row]);
-  }
-  return distinct_rows(users, items, dataset.user_count());
-}
+}  // namespace
 
 data::Csr transposed(const data::Csr& users, Index items) {
   std::vector<Index> rows(users.columns.size());
@@ -62,17 +54,12 @@ void stop_if_asked(const std::stop_token& stop, const std::string& where) {
     throw Error(Exit::interrupted, where, "stopped before the model was solved; run it again");
 }
 
-HistoryRecommender::HistoryRecommender(data::Csr users, Index items) {
-  set_interactions(std::move(users), items);
+HistoryRecommender::HistoryRecommender(data::Csr users, Index items) : users_(std::move(users)) {
+  count_popularity(users_, items);
 }
 
 std::vector<Index> HistoryRecommender::items_of(const model::Query& query) const {
   std::vector<Index> items(query.history);
-  if (items.empty() && query.user) {
-    check(*query.user >= 0 && *query.user < users_.rows(), "a query's user is known to the model");
-    const auto row = users_.row(*query.user);
-    return {row.begin(), row.end()};
-  }
   std::sort(items.begin(), items.end());
   items.erase(std::unique(items.begin(), items.end()), items.end());
   check(items.empty() || (items.front() >= 0 && items.back() < item_count()),
@@ -80,10 +67,28 @@ std::vector<Index> HistoryRecommender::items_of(const model::Query& query) const
   return items;
 }
 
-void HistoryRecommender::set_interactions(data::Csr users, Index items) {
-  users_ = std::move(users);
+void HistoryRecommender::count_popularity(const data::Csr& users, Index items) {
   popularity_.assign(static_cast<size_t>(items), 0);
-  for (const Index item : users_.columns) ++popularity_[item];
+  for (const Index item : users.columns) ++popularity_[item];
+}
+
+model::NamedTensors HistoryRecommender::popularity_tensors() const {
+  return {{popularity_name, torch::tensor(popularity_, torch::kInt32)}};
+}
+
+void HistoryRecommender::read_popularity(const model::NamedTensors& tensors,
+                                         const model::SavedModel& saved, const std::string& where) {
+  const Index items = saved.items->size();
+  const bool saved_before = std::ranges::any_of(
+      tensors, [](const auto& tensor) { return tensor.first == "users.offsets"; });
+  if (saved_before) {
+    count_popularity(model::read_csr(tensors, "users", items, saved.users->size(), where), items);
+    return;
+  }
+  const std::array<int64_t, 1> shape{items};
+  const torch::Tensor counts =
+      model::find_tensor(tensors, popularity_name, shape, where).to(torch::kInt32).contiguous();
+  popularity_.assign(counts.const_data_ptr<int32_t>(), counts.const_data_ptr<int32_t>() + items);
 }
 
 void HistoryRecommender::sum_rows(std::span<const model::Query> queries, torch::Tensor& out,

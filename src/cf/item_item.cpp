@@ -3,8 +3,10 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <array>
 
 #include "core/progress.h"
+#include "data/histories.h"
 #include "model/csr.h"
 
 namespace kindred::cf {
@@ -84,7 +86,8 @@ void for_item_blocks(Index items, const std::string& label, const std::stop_toke
 }
 
 ItemItemRecommender::ItemItemRecommender(const data::Dataset& dataset)
-    : HistoryRecommender(positives(dataset), dataset.item_count()) {
+    : HistoryRecommender(data::distinct_positives(dataset, std::array{data::Part::train}),
+                         dataset.item_count()) {
   weights_.targets.offsets.assign(static_cast<size_t>(dataset.item_count()) + 1, 0);
 }
 
@@ -116,7 +119,7 @@ void ItemItemRecommender::put(const model::NamedTensors& state, const std::strin
 }
 
 Json ItemItemRecommender::save(const std::filesystem::path& folder) const {
-  model::NamedTensors tensors = model::csr_tensors("users", interactions());
+  model::NamedTensors tensors = popularity_tensors();
   for (auto& tensor : state()) tensors.push_back(std::move(tensor));
   model::save_tensors(folder / "model.safetensors", tensors);
   return {{"name", name()}};
@@ -126,7 +129,7 @@ void ItemItemRecommender::read(const model::SavedModel& saved) {
   const std::string where = (saved.folder / "model.safetensors").string();
   const auto tensors = model::load_tensors(where);
   const Index items = saved.items->size();
-  set_interactions(model::read_csr(tensors, "users", items, saved.users->size(), where), items);
+  read_popularity(tensors, saved, where);
   put(tensors, where);
 }
 

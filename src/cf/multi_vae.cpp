@@ -1,6 +1,9 @@
 #include "cf/multi_vae.h"
 
 #include <algorithm>
+#include <array>
+
+#include "data/histories.h"
 
 namespace kindred::cf {
 namespace {
@@ -30,7 +33,8 @@ class MultiVae final : public model::Method {
  public:
   MultiVae(const MultiVaeSettings& settings, const model::MethodContext& context)
       : options_(settings.options), train_(settings.train) {
-    auto users = std::make_shared<const data::Csr>(positives(*context.data));
+    auto users = std::make_shared<const data::Csr>(
+        data::distinct_positives(*context.data, std::array{data::Part::train}));
     vae_ = std::make_shared<UserVae>(
         UserVaeShape{context.data->item_count(), options_.hidden_sizes, options_.latent_size},
         UserVaeStart{context.seed, "multi-vae", /*bias_deviation=*/0.001, context.device});

@@ -8,11 +8,7 @@ Pop::Pop(const PopOptions&, const data::Dataset& dataset)
     : counts_(torch::zeros({dataset.item_count()})) {}
 
 void Pop::solve(const data::Dataset& dataset, const std::stop_token&) {
-  const data::InteractionTable& train = dataset.part(data::Part::train);
-  counts_.zero_();
-  auto counts = counts_.accessor<float, 1>();
-  for (size_t row = 0; row < train.item.size(); ++row)
-    if (train.label.empty() || train.label[row] > 0.0f) counts[train.item[row]] += 1.0f;
+  counts_.copy_(torch::tensor(dataset.item_popularity(), torch::kInt64));
 }
 
 model::Capabilities Pop::capabilities() const {

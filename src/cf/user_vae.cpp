@@ -8,7 +8,6 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "core/strings.h"
-#include "model/csr.h"
 
 namespace kindred::cf {
 namespace {
@@ -252,7 +251,7 @@ torch::Tensor UserVaeRecommender::item_vectors(const torch::Tensor& ids) {
 
 Json UserVaeRecommender::save(const std::filesystem::path& folder) const {
   model::NamedTensors tensors = vae_->parameters();
-  for (auto& tensor : model::csr_tensors("users", interactions())) tensors.push_back(tensor);
+  for (auto& tensor : popularity_tensors()) tensors.push_back(tensor);
   model::save_tensors(folder / "model.safetensors", tensors);
   const auto& [items, hidden, latent, log_deviation, tied] = vae_->shape();
   return {{"name", name_}, {"hidden_sizes", hidden},         {"latent_size", latent},
@@ -279,9 +278,7 @@ UserVaeRecommender::UserVaeRecommender(const model::SavedModel& saved) {
   if (shape.latent < 1 || std::any_of(shape.hidden.begin(), shape.hidden.end(), empty))
     throw Error(Exit::bad_data, (saved.folder / "kindred.json").string(),
                 "got a layer without units, expected hidden_sizes and latent_size of at least 1");
-  set_interactions(
-      model::read_csr(tensors, "users", saved.items->size(), saved.users->size(), where),
-      saved.items->size());
+  read_popularity(tensors, saved, where);
   model::NamedTensors placed;
   for (const auto& [name, tensor] : tensors) placed.emplace_back(name, tensor.to(saved.device));
   serve(std::make_shared<UserVae>(shape, placed, where));

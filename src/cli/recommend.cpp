@@ -76,7 +76,7 @@ void add_recommend(CLI::App& app, Program& program) {
   command->add_option("--top", typed->top, "how many items")->check(CLI::Range(1, 1000000));
   command->add_option("--among", typed->among, "only items of this file, one token a line");
   command->add_option("--exclude", typed->exclude, "never items of this file");
-  command->add_flag("--keep-seen", typed->keep_seen, "recommend items of the history too");
+  command->add_flag("--keep-seen", typed->keep_seen, "recommend what the person knows too");
   add_precision(*command, typed->precision);
   command->callback([typed, &program] {
     const run::RecommendRequest request = request_of(*typed);

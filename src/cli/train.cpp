@@ -23,6 +23,9 @@ void add_train(CLI::App& app, Program& program) {
       ->take_all()
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command->add_flag("--final", request->final_run,
+                    "train on all interactions, for use: nothing is held out, judged or selected "
+                    "by; stages train all their epochs (--set stages.S.epochs=N)");
   command->add_flag("!--no-cache", request->use_cache,
                     "train every stage, even one finished before");
   command->callback([request, &program] {

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "data/histories.h"
 
 namespace kindred::data {
 
@@ -115,7 +116,9 @@ Csr Dataset::distinct_by_user(std::span<const Part> which) const {
 
 std::vector<int64_t> Dataset::item_popularity() const {
   std::vector<int64_t> counts(static_cast<size_t>(item_count()), 0);
-  for (const Index item : part(Part::train).item) ++counts[static_cast<size_t>(item)];
+  const InteractionTable& train = part(Part::train);
+  for (int64_t row = 0; row < train.size(); ++row)
+    if (is_positive(train, row)) ++counts[static_cast<size_t>(train.item[row])];
   return counts;
 }
 

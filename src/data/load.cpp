@@ -12,6 +12,7 @@
 #include "data/atomic.h"
 #include "data/dataset.h"
 #include "data/lines.h"
+#include "data/load_all.h"
 #include "data/numbers.h"
 #include "data/prepared.h"
 #include "data/split_fingerprint.h"
@@ -129,7 +130,7 @@ int64_t to_time(double value, const std::string& where) {
   return static_cast<int64_t>(std::floor(value));
 }
 
-/// Reads one part. Texts are noted only where `reviews` is given: for the training part.
+/// Reads one part. Texts are noted only where `reviews` is given: for rows that are trained on.
 void load_part(const fs::path& path, Dataset& dataset, Part part,
                std::shared_ptr<AtomicTextColumn>* reviews) {
   AtomicReader reader(path);
@@ -163,6 +164,69 @@ std::string split_fingerprint(const Dataset& dataset) {
   return fingerprint.finish();
 }
 
+/// Columns of several files, one after another.
+class JoinedColumn : public TextColumn {
+ public:
+  /// The next `rows` rows: those of `column`, or (where that is null) without texts.
+  void add(std::shared_ptr<const TextColumn> column, int64_t rows) {
+    columns_.push_back(std::move(column));
+    starts_.push_back(starts_.back() + rows);
+  }
+
+  std::string get(int64_t row) const override {
+    const auto [column, at] = find(row);
+    return column ? column->get(at) : "";
+  }
+  bool has(int64_t row) const override {
+    const auto [column, at] = find(row);
+    return column && column->has(at);
+  }
+  int64_t rows() const override { return starts_.back(); }
+
+ private:
+  std::pair<const TextColumn*, int64_t> find(int64_t row) const {
+    size_t c = 0;
+    while (row >= starts_[c + 1]) ++c;
+    return {columns_[c].get(), row - starts_[c]};
+  }
+
+  std::vector<std::shared_ptr<const TextColumn>> columns_;
+  std::vector<int64_t> starts_{0};
+};
+
+template <class T>
+void append(std::vector<T>& to, const std::vector<T>& from) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
+/// Makes the rows of every part training rows.
+void put_all_into_train(Dataset& dataset,
+                        const std::array<std::shared_ptr<AtomicTextColumn>, 3>& reviews) {
+  bool rated = true, timed = true, labelled = false;
+  for (const InteractionTable& table : dataset.parts) {
+    if (table.size() == 0) continue;
+    rated = rated && !table.rating.empty();
+    timed = timed && !table.time.empty();
+    labelled = labelled || !table.label.empty();
+  }
+  InteractionTable all;
+  const auto joined = std::make_shared<JoinedColumn>();
+  for (size_t p = 0; p < dataset.parts.size(); ++p) {
+    const InteractionTable& table = dataset.parts[p];
+    append(all.user, table.user);
+    append(all.item, table.item);
+    if (rated) append(all.rating, table.rating);
+    if (timed) append(all.time, table.time);
+    if (labelled) append(all.label, table.label);
+    if (labelled) all.label.resize(all.user.size(), 1.0f);
+    joined->add(reviews[p], table.size());
+  }
+  dataset.parts = {std::move(all), {}, {}};
+  const bool reviewed =
+      std::ranges::any_of(reviews, [](const auto& part) { return part != nullptr; });
+  if (reviewed) dataset.reviews = joined;
+}
+
 void extend_texts(std::unordered_map<std::string, std::shared_ptr<TextColumn>>& texts, Index rows) {
   for (auto& [name, column] : texts) static_cast<AtomicTextColumn&>(*column).resize(rows);
 }
@@ -180,9 +244,8 @@ std::string content_fingerprint(const Json& info, const AtomicFiles& files) {
   return fingerprint(hashes.dump());
 }
 
-}  // namespace
-
-std::shared_ptr<const Dataset> load_dataset(const fs::path& folder) {
+/// `all_train`: makes every row a training row.
+std::shared_ptr<const Dataset> load(const fs::path& folder, bool all_train) {
   const AtomicFiles files = find_atomic_files(folder);
   if (!files.split())
     throw Error(Exit::missing, folder.string(),
@@ -193,16 +256,17 @@ std::shared_ptr<const Dataset> load_dataset(const fs::path& folder) {
   if (fs::exists(folder / "dataset.json")) dataset->info = read_prepared_info(folder);
   if (!files.users.empty()) load_side(files.users, "user_id", dataset->users, dataset->user_texts);
   if (!files.items.empty()) load_side(files.items, "item_id", dataset->items, dataset->item_texts);
+  std::array<std::shared_ptr<AtomicTextColumn>, 3> reviews;
   for (const Part part : all_parts) {
-    const fs::path& path = files.parts[static_cast<size_t>(part)];
-    std::shared_ptr<AtomicTextColumn> reviews;
-    if (!path.empty())
-      load_part(path, *dataset, part, part == Part::train ? &reviews : nullptr);
+    const auto p = static_cast<size_t>(part);
+    if (!files.parts[p].empty())
+      load_part(files.parts[p], *dataset, part,
+                all_train || part == Part::train ? &reviews[p] : nullptr);
     else
       log::warning(
           cat(folder.string(), ": has no ", part_name(part), ".inter; that part is empty"));
-    if (reviews) dataset->reviews = reviews;
   }
+  dataset->reviews = reviews[0];
   if (dataset->part(Part::train).size() == 0)
     throw Error(Exit::bad_data, files.parts[0].string(), "holds no interaction");
   extend_texts(dataset->item_texts, dataset->item_count());
@@ -214,7 +278,21 @@ std::shared_ptr<const Dataset> load_dataset(const fs::path& folder) {
     throw Error(Exit::bad_data, folder.string(),
                 "the interactions are not those dataset.json was written for; prepare the folder "
                 "again (or remove dataset.json to read the files as they are)");
+  if (!all_train) return dataset;
+  put_all_into_train(*dataset, reviews);
+  dataset->fingerprint = split_fingerprint(*dataset);
+  dataset->content_fingerprint = fingerprint(dataset->content_fingerprint + " all train");
   return dataset;
+}
+
+}  // namespace
+
+std::shared_ptr<const Dataset> load_dataset(const fs::path& folder) {
+  return load(folder, false);
+}
+
+std::shared_ptr<const Dataset> load_all_train(const fs::path& folder) {
+  return load(folder, true);
 }
 
 }  // namespace kindred::data

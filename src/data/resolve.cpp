@@ -22,7 +22,7 @@ namespace kindred::data {
 namespace {
 
 /// Changes when the same raw files and options would be prepared differently.
-constexpr int preparation_version = 1;
+constexpr int preparation_version = 2;
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);

@@ -33,8 +33,10 @@ size_t share(double ratio, size_t n) {
 void split_user_randomly(const std::vector<uint32_t>& rows, const std::string& token,
                          const SplitOptions& options, std::vector<uint8_t>& parts) {
   const size_t n = rows.size();
-  size_t valid_count = std::max<size_t>(1, share(options.ratios[1], n));
-  size_t test_count = std::max<size_t>(1, share(options.ratios[2], n));
+  const auto held_out = [&](double ratio) {
+    return ratio > 0 ? std::max<size_t>(1, share(ratio, n)) : 0;
+  };
+  size_t valid_count = held_out(options.ratios[1]), test_count = held_out(options.ratios[2]);
   while (valid_count + test_count >= n)  // one at least stays in train
     --(valid_count > test_count ? valid_count : test_count);
   std::vector<uint32_t> shuffled = rows;
@@ -112,8 +114,12 @@ Borders find_borders(std::vector<int64_t> times, const SplitOptions& options) {
   }
   check_ratios(options.ratios);
   const size_t n = times.size();
-  borders.valid = times[std::min(n - 1, share(options.ratios[0], n))];
-  borders.test = times[std::min(n - 1, share(options.ratios[0] + options.ratios[1], n))];
+  const auto after = [&](double ratio) {  // a share of everything leaves nothing after it
+    const size_t place = share(ratio, n);
+    return place < n ? times[place] : std::numeric_limits<int64_t>::max();
+  };
+  borders.valid = after(options.ratios[0]);
+  borders.test = after(options.ratios[0] + options.ratios[1]);
   return borders;
 }
 

@@ -1,7 +1,7 @@
 #include "eval/queries.h"
 
 #include <algorithm>
-#include <numeric>
+#include <utility>
 
 #include "core/error.h"
 #include "core/random.h"
@@ -18,26 +18,10 @@ std::vector<Part> seen_parts(Part part) {
   return {};
 }
 
-/// Items of each user in a part, without rows labelled 0.
-data::Csr positives(const data::Dataset& data, Part part) {
-  const data::InteractionTable& table = data.part(part);
-  if (table.label.empty()) return data.by_user(part);
-  data::Csr rows;
-  rows.offsets.assign(static_cast<size_t>(data.user_count()) + 1, 0);
-  for (int64_t r = 0; r < table.size(); ++r)
-    if (table.label[r] > 0) ++rows.offsets[table.user[r] + 1];
-  std::partial_sum(rows.offsets.begin(), rows.offsets.end(), rows.offsets.begin());
-  rows.columns.resize(static_cast<size_t>(rows.offsets.back()));
-  std::vector<int64_t> next(rows.offsets.begin(), rows.offsets.end() - 1);
-  for (int64_t r = 0; r < table.size(); ++r)
-    if (table.label[r] > 0) rows.columns[next[table.user[r]]++] = table.item[r];
-  return rows;
-}
-
 }  // namespace
 
 People::People(const data::Dataset& data, const EvaluationOptions& options, Part part)
-    : relevant_(positives(data, part)), unseen_(options.users == "unseen") {
+    : relevant_(data::positives(data, part)), unseen_(options.users == "unseen") {
   // Only drawing negatives asks what a person knows.
   if (options.protocol == "candidates") known_ = data.distinct_by_user(data::all_parts);
   const std::vector<Part> seen = seen_parts(part);
@@ -47,19 +31,10 @@ People::People(const data::Dataset& data, const EvaluationOptions& options, Part
   masked_ = data.distinct_by_user(options.mask == "seen"    ? seen
                                   : options.mask == "train" ? train_only
                                                             : none);
-  history_.resize(static_cast<size_t>(data.user_count()));
-  times_.resize(history_.size());
   // Training items judged on themselves are still what the person is known by.
   std::vector<Part> known_by = options.history == "seen" ? seen : train_only;
   if (part == Part::train) known_by = {Part::train};
-  for (const Part p : known_by) {
-    const data::InteractionTable& table = data.part(p);
-    for (int64_t r = 0; r < table.size(); ++r) {
-      if (!table.label.empty() && table.label[r] <= 0) continue;
-      history_[table.user[r]].push_back(table.item[r]);
-      if (!table.time.empty()) times_[table.user[r]].push_back(table.time[r]);
-    }
-  }
+  histories_ = data::histories(data, known_by);
   for (Index u = 0; u < data.user_count(); ++u)
     if (!relevant_.row(u).empty()) users_.push_back(u);
 }
@@ -77,19 +52,11 @@ void People::sample(int64_t count, uint64_t seed) {
 model::Query People::query(Index user) const {
   model::Query query;
   if (!unseen_) query.user = user;
-  const auto& items = history_[static_cast<size_t>(user)];
-  const auto& times = times_[static_cast<size_t>(user)];
-  if (times.size() != items.size()) {
-    query.history = items;
-    return query;
-  }
-  std::vector<size_t> order(items.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return times[a] < times[b]; });
-  for (const size_t at : order) {
-    query.history.push_back(items[at]);
-    query.times.push_back(times[at]);
+  const auto items = histories_.items.row(user);
+  query.history.assign(items.begin(), items.end());
+  if (!histories_.times.empty()) {
+    const auto first = histories_.times.begin() + histories_.items.offsets[user];
+    query.times.assign(first, first + static_cast<int64_t>(items.size()));
   }
   return query;
 }
@@ -107,21 +74,15 @@ std::vector<Index> People::relevant(Index user) const {
 }
 
 std::vector<model::Query> row_queries(const data::Dataset& data, Part part, bool unseen) {
-  std::vector<std::vector<Index>> history(static_cast<size_t>(data.user_count()));
-  std::vector<model::Query> queries;
-  for (const Part p : data::all_parts) {
-    const data::InteractionTable& table = data.part(p);
-    for (int64_t r = 0; r < table.size(); ++r) {
-      auto& earlier = history[static_cast<size_t>(table.user[r])];
-      if (p == part) {
-        model::Query& query = queries.emplace_back();
-        if (!unseen) query.user = table.user[r];
-        query.history = earlier;
-        query.row = r;
-      }
-      if (table.label.empty() || table.label[r] > 0) earlier.push_back(table.item[r]);
-    }
-    if (p == part) break;
+  const data::RowHistories histories(data, part);
+  const std::vector<Index>& users = data.part(part).user;
+  std::vector<model::Query> queries(users.size());
+  for (size_t r = 0; r < users.size(); ++r) {
+    data::RowHistories::History before = histories.before(static_cast<int64_t>(r));
+    if (!unseen) queries[r].user = users[r];
+    queries[r].history = std::move(before.items);
+    queries[r].times = std::move(before.times);
+    queries[r].row = static_cast<int64_t>(r);
   }
   return queries;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "data/histories.h"
 #include "eval/options.h"
 #include "model/recommender.h"
 
@@ -35,14 +36,12 @@ class People {
  private:
   data::Csr relevant_, masked_, known_;
   bool unseen_;  // queries do not say who asks
-  std::vector<std::vector<Index>> history_;
-  std::vector<std::vector<int64_t>> times_;
+  data::Histories histories_;
   std::vector<Index> users_;
 };
 
-/// One query a row of a labelled part, in the file's order; each history holds the user's earlier
-/// positive rows over train, valid, test up to the part (CoLLM's rule). `unseen`: none says whose
-/// row it is.
+/// One query a row of a labelled part, in the file's order, with what its person had done before
+/// (data::RowHistories). `unseen`: none says whose row it is.
 std::vector<model::Query> row_queries(const data::Dataset& data, data::Part part,
                                       bool unseen = false);
 

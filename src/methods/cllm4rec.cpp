@@ -52,7 +52,7 @@ struct Cllm4RecSettings {
 /// Options that no stage before finetuning reads, and those that the warm-up does not read either.
 /// A stage that selects by validation reads what serving does.
 constexpr std::array finetuning_options = {"target", "mask_share", "finetune_content"};
-constexpr std::array serving_options = {"predict", "eval_history", "unknown_user"};
+constexpr std::array serving_options = {"predict", "unknown_user"};
 constexpr std::array pretraining_options = {
     "lambda_c",         "mr",          "alternate",     "reorder",
     "reorder_pretrain", "max_history", "sampled_items", "sampler_power"};

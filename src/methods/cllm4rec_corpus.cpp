@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <unordered_set>
 
 #include "core/error.h"
 #include "core/random.h"
@@ -57,38 +56,6 @@ std::string with_column(std::string text, const std::string& column) {
 }
 
 }  // namespace
-
-data::Csr histories(const data::Dataset& data, std::span<const data::Part> parts) {
-  struct Event {
-    data::Index user, item;
-    int64_t time;
-  };
-  std::vector<Event> events;
-  for (const data::Part part : parts) {
-    const data::InteractionTable& table = data.part(part);
-    for (size_t row = 0; row < table.user.size(); ++row) {
-      events.push_back(
-          {table.user[row], table.item[row], table.time.empty() ? 0 : table.time[row]});
-    }
-  }
-  std::stable_sort(events.begin(), events.end(), [](const Event& a, const Event& b) {
-    return a.user != b.user ? a.user < b.user : a.time < b.time;
-  });
-  data::Csr result;
-  size_t at = 0;
-  for (data::Index user = 0; user < data.user_count(); ++user) {
-    const size_t begin = at;
-    while (at < events.size() && events[at].user == user) ++at;
-    std::unordered_set<data::Index> met;
-    std::vector<data::Index> items;
-    for (size_t e = at; e > begin; --e) {
-      if (met.insert(events[e - 1].item).second) items.push_back(events[e - 1].item);
-    }
-    result.columns.insert(result.columns.end(), items.rbegin(), items.rend());
-    result.offsets.push_back(static_cast<int64_t>(result.columns.size()));
-  }
-  return result;
-}
 
 Cllm4RecForms::Cllm4RecForms(const Cllm4RecPrompts& prompts,
                              const std::vector<std::string>& item_columns, prompt::Encode encoder)

@@ -18,10 +18,6 @@ namespace kindred::methods {
 /// Slot kinds of every CLLM4Rec prompt.
 enum Cllm4RecSlot : int { user_slot = 0, item_slot = 1, slot_kinds = 2 };
 
-/// Each user's distinct items of the given parts, oldest first (by time where there is one, else in
-/// the file's order; of an item met twice the last time counts).
-data::Csr histories(const data::Dataset& data, std::span<const data::Part> parts);
-
 /// The compiled prompts.
 struct Cllm4RecForms {
   prompt::Encode encode;

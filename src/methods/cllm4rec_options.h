@@ -43,7 +43,6 @@ struct Cllm4RecOptions {
   bool reorder = true;
   bool reorder_pretrain = true;
   bool first_token = true;
-  std::string eval_history = "train+val";
   bool reviews = true;
   std::optional<std::vector<std::string>> item_texts, user_texts;
   int64_t max_text_tokens = 0;
@@ -91,8 +90,6 @@ struct Cllm4RecOptions {
     v("reorder_pretrain", reorder_pretrain, "reordering also in pretraining (off: released code)");
     v("first_token", first_token,
       "the first word or item of a main text is predicted too (eqs. 4, 5; off: released code)");
-    v("eval_history", eval_history, "history of known users at test: train+val or train",
-      Choices{{"train+val", "train"}});
     v("reviews", reviews, "reviews of training interactions as documents");
     v("item_texts", item_texts, "item text columns used as documents; null: all there are");
     v("user_texts", user_texts, "user text columns used as documents; null: all there are");

@@ -1,20 +1,20 @@
 #include "methods/cllm4rec_parts.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
 #include "core/strings.h"
+#include "data/histories.h"
 #include "lm/adapter.h"
 #include "lm/folder.h"
-#include "model/csr.h"
 
 namespace kindred::methods {
 namespace {
 
 namespace fs = std::filesystem;
-using data::Part;
 
 constexpr const char* tables_file = "cllm4rec.safetensors";
 constexpr const char* backbone_name = "backbone";
@@ -72,6 +72,17 @@ std::vector<uint8_t> bytes(const torch::Tensor& tensor) {
   return {plain.data_ptr<uint8_t>(), plain.data_ptr<uint8_t>() + plain.numel()};
 }
 
+// Whom nothing was learned of. Earlier versions kept the training histories that say so.
+std::vector<uint8_t> cold_users(const model::NamedTensors& tensors, int64_t users,
+                                const std::string& where) {
+  const bool saved_before = std::ranges::any_of(
+      tensors, [](const auto& tensor) { return tensor.first == "histories.train.offsets"; });
+  const int64_t one_each[] = {users}, one_more[] = {users + 1};
+  if (!saved_before) return bytes(model::find_tensor(tensors, "users.cold", one_each, where));
+  return bytes(
+      model::find_tensor(tensors, "histories.train.offsets", one_more, where).diff().eq(0));
+}
+
 }  // namespace
 
 std::array<prompt::SlotVectors, slot_kinds> Cllm4RecTables::vectors() {
@@ -127,10 +138,13 @@ std::shared_ptr<Cllm4RecParts> make_parts(const Cllm4RecOptions& options,
       load_encoder(parts->backbone_folder));
   parts->collaborative = make_tables("collaborative", *parts, data);
   if (options.content) parts->content = make_tables("content", *parts, data);
-  parts->train = histories(data, std::array{Part::train});
-  parts->valid = histories(data, std::array{Part::valid});
+  parts->train = data::histories(data, std::array{data::Part::train}).items;
   parts->user_documented.assign(static_cast<size_t>(data.user_count()), 0);
   parts->item_documented.assign(static_cast<size_t>(data.item_count()), 0);
+  parts->user_cold.assign(static_cast<size_t>(data.user_count()), 1);
+  for (int64_t user = 0; user < parts->train.rows(); ++user) {
+    parts->user_cold[static_cast<size_t>(user)] = parts->train.row(user).empty();
+  }
   parts->item_cold.assign(static_cast<size_t>(data.item_count()), 1);
   for (const data::Index item : parts->train.columns) {
     parts->item_cold[static_cast<size_t>(item)] = 0;
@@ -146,11 +160,7 @@ Json save_parts(const Cllm4RecParts& parts, const fs::path& folder) {
   };
   add_tables(*parts.collaborative);
   if (parts.content) add_tables(*parts.content);
-  const auto add_histories = [&](const std::string& name, const data::Csr& rows) {
-    for (auto& tensor : model::csr_tensors(name, rows)) tensors.push_back(std::move(tensor));
-  };
-  add_histories("histories.train", parts.train);
-  add_histories("histories.valid", parts.valid);
+  tensors.emplace_back("users.cold", torch::tensor(parts.user_cold, torch::kUInt8));
   tensors.emplace_back("items.cold", torch::tensor(parts.item_cold, torch::kUInt8));
   tensors.emplace_back("items.documented", torch::tensor(parts.item_documented, torch::kUInt8));
   model::save_tensors(folder / tables_file, tensors);
@@ -173,7 +183,9 @@ std::shared_ptr<Cllm4RecParts> load_parts(const model::SavedModel& saved) {
   const std::string where = (saved.folder / tables_file).string();
   const model::NamedTensors tensors = model::load_tensors(where);
   auto parts = std::make_shared<Cllm4RecParts>();
-  parts->options = read_options<Cllm4RecOptions>(saved.json.at("options"), "kindred.json: options");
+  Json options = saved.json.at("options");
+  options.erase("eval_history");  // of earlier versions; evaluation.history now
+  parts->options = read_options<Cllm4RecOptions>(options, "kindred.json: options");
   parts->device = saved.device;
   parts->backbone_folder = saved.folder / backbone_name;
   parts->backbone = lm::load_generative_lm(
@@ -198,8 +210,7 @@ std::shared_ptr<Cllm4RecParts> load_parts(const model::SavedModel& saved) {
   };
   parts->collaborative = tables("collaborative");
   if (parts->options.content) parts->content = tables("content");
-  parts->train = model::read_csr(tensors, "histories.train", items, users, where);
-  parts->valid = model::read_csr(tensors, "histories.valid", items, users, where);
+  parts->user_cold = cold_users(tensors, users, where);
   const int64_t item_shape[] = {items};
   parts->item_cold = bytes(model::find_tensor(tensors, "items.cold", item_shape, where));
   parts->item_documented =

@@ -39,9 +39,9 @@ struct Cllm4RecParts {
   std::shared_ptr<lm::GenerativeLM> backbone;
   std::unique_ptr<Cllm4RecForms> forms;
   std::optional<Cllm4RecTables> collaborative, content;
-  data::Csr train, valid;                                 ///< items of each user, oldest first
+  data::Csr train;  ///< training items of each user, oldest first; no rows in a loaded model
   std::vector<uint8_t> user_documented, item_documented;  ///< mentioned by a text of the corpus
-  std::vector<uint8_t> item_cold;                         ///< no training interaction
+  std::vector<uint8_t> user_cold, item_cold;              ///< no training interaction
 
   data::Index users() const { return static_cast<data::Index>(collaborative->user.rows()); }
   data::Index items() const { return static_cast<data::Index>(collaborative->item.rows()); }
@@ -59,7 +59,7 @@ struct Cllm4RecParts {
 std::shared_ptr<Cllm4RecParts> make_parts(const Cllm4RecOptions& options,
                                           const model::MethodContext& context);
 
-/// Writes tables, histories and the backbone's folder (hard links where the file system allows, a
+/// Writes tables and the backbone's folder (hard links where the file system allows, a
 /// trained backbone anew) into `folder`, and returns what kindred.json keeps.
 Json save_parts(const Cllm4RecParts& parts, const std::filesystem::path& folder);
 

@@ -85,8 +85,8 @@ void Cllm4RecRecommender::refresh() {
   items_ = parts_->item_vectors().detach().to(torch::kCPU);
   const torch::Tensor& users = parts_->collaborative->user.weight();
   std::vector<int64_t> trained;
-  for (int64_t user = 0; user < parts_->train.rows(); ++user) {
-    if (!parts_->train.row(user).empty()) trained.push_back(user);
+  for (size_t user = 0; user < parts_->user_cold.size(); ++user) {
+    if (!parts_->user_cold[user]) trained.push_back(static_cast<int64_t>(user));
   }
   const torch::Tensor rows = torch::tensor(trained, torch::kInt64).to(users.device());
   mean_user_ = trained.empty() ? torch::zeros({users.size(1)}, users.options())
@@ -95,17 +95,10 @@ void Cllm4RecRecommender::refresh() {
 }
 
 std::vector<Index> Cllm4RecRecommender::history(const Query& query) const {
-  const bool train_only = parts_->options.eval_history == "train";
-  std::vector<Index> items(query.history.begin(), query.history.end());
-  if (query.user && (train_only || items.empty())) {
-    const auto train = parts_->train.row(*query.user), valid = parts_->valid.row(*query.user);
-    items.assign(train.begin(), train.end());
-    if (!train_only) items.insert(items.end(), valid.begin(), valid.end());
-  }
-  for (const Index item : items) {
+  for (const Index item : query.history) {
     check(item >= 0 && item < parts_->items(), "a history of known items");
   }
-  return distinct(items);
+  return distinct(query.history);
 }
 
 const prompt::Template& Cllm4RecRecommender::form() const {

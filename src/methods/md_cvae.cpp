@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "data/histories.h"
 #include "methods/md_cvae_content.h"
 
 namespace kindred::methods {
@@ -115,7 +116,8 @@ MdCvae::MdCvae(MdCvaeSettings settings, const model::MethodContext& context)
       device_(context.device),
       train_(std::move(settings.train)) {
   words_ = std::make_shared<text::BagOfWords>(item_words(options_, *context.data));
-  histories_ = std::make_shared<data::Csr>(cf::positives(*context.data));
+  histories_ = std::make_shared<data::Csr>(
+      data::distinct_positives(*context.data, std::array{data::Part::train}));
   users_ = std::make_shared<UserVae>(
       cf::UserVaeShape{context.data->item_count(), options_.hidden_sizes, options_.latent_size,
                        /*log_deviation=*/true, options_.item_embeddings == "tied"},

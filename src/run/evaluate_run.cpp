@@ -101,6 +101,10 @@ Json evaluate_run(const EvaluateRequest& request) {
   OpenedRun run = open_run(request.run, request.open);
   if (!request.ensemble.empty()) run.recommender = ensemble_of(request, run);
   Recipe recipe = load_resolved(run.folder.config());
+  if (recipe.final_run && request.data.empty())
+    throw Error(Exit::config, request.run.string(),
+                "was trained on everything (--final): its data holds nothing to judge it by; give "
+                "--data with other interactions");
   if (!request.data.empty()) {
     recipe.data = data::DataOptions();
     recipe.data.path = request.data;
@@ -179,6 +183,12 @@ Finished read_finished(const fs::path& root) {
                     : "is no run folder: it holds no config.yaml");
   const Json config = parse_yaml(read_file(folder.config()), folder.config().string());
   const eval::MetricsFile metrics = eval::read_metrics(folder.metrics());
+  if (metrics.test.empty())
+    throw Error(Exit::config, root.string(),
+                metrics.final_run
+                    ? "was trained on everything (--final), so nothing of it was judged; compare "
+                      "runs of the recipe without --final"
+                    : "has no test part that was judged, so there is nothing to compare");
   Finished finished;
   eval::RunOutcome& outcome = finished.outcome;
   outcome.label = config.value("recipe", config.value("method", ""));

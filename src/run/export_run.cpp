@@ -26,7 +26,7 @@ model::NamedTensors embeddings_of(OpenedRun& run) {
   std::vector<model::Query> queries(static_cast<size_t>(run.users->size()));
   for (size_t u = 0; u < queries.size(); ++u) {
     queries[u].user = static_cast<data::Index>(u);
-    queries[u].history = run.seen[u];
+    queries[u].history = run.history[u];
   }
   std::vector<torch::Tensor> blocks;
   const auto most = static_cast<size_t>(run.recommender->preferred_queries());

@@ -7,10 +7,12 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "core/strings.h"
+#include "data/load_all.h"
 #include "lm/folder.h"
 #include "model/device.h"
 #include "model/given_vectors.h"
 #include "model/threads.h"
+#include "run/judge.h"
 #include "run/run_folder.h"
 
 namespace kindred::run {
@@ -112,6 +114,18 @@ class MethodMaker {
   const Job& job_;
 };
 
+/// Stages that nothing can be validated for train to their last epoch, unless they select by the
+/// training loss.
+void select_what_can_be(MethodPlan& plan, const data::Dataset& data) {
+  for (auto& [slot, part] : plan.parts) select_what_can_be(part, data);
+  if (!plan.entry || can_judge(data, plan.recipe.evaluation, data::Part::valid)) return;
+  const Json none{{"select", ""}, {"evaluate_every", 0}, {"patience", 0}};
+  for (auto& [name, options] : plan.settings.stages.items())
+    if (options.value("select", "") != "loss") options.update(none);
+  plan.recipe.stages = plan.settings.stages;
+  plan.recipe.train = Json::object();
+}
+
 Json resolved_config(const MethodPlan& plan) {
   Json config{{"schema", schema}, {"recipe", plan.recipe.name}};
   config.update(write_options(plan.resolved()));
@@ -125,13 +139,17 @@ Job make_job(const TrainRequest& request) {
   std::vector<std::string> problems;
   job.recipe = load_recipe(request.recipe, request.assignments, problems);
   Recipe& recipe = job.recipe;
+  recipe.final_run = recipe.final_run || request.final_run;
   if (!request.device.empty()) recipe.device = request.device;
   if (request.threads > 0) recipe.threads = request.threads;
   if (recipe.threads > 0) model::use_threads(recipe.threads);
   MethodPlan plan = plan_methods(recipe, problems);
   if (!problems.empty()) throw_option_problems(problems);
 
-  job.data = data::resolve(recipe.data, request.paths.data_places(), request.stop);
+  const fs::path folder =
+      data::resolve_folder(recipe.data, request.paths.data_places(), request.stop);
+  job.data = recipe.final_run ? data::load_all_train(folder) : data::load_dataset(folder);
+  select_what_can_be(plan, *job.data);
   if (recipe.data.published) log::info(data::published_table(*recipe.data.published, *job.data));
   job.config = resolved_config(plan);
   job.root = MethodMaker(request, job).make(std::move(plan));

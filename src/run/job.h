@@ -37,8 +37,9 @@ struct Job {
   std::shared_ptr<model::Recommender> recommender() const { return root->recommender(); }
 };
 
-/// Reads the recipe, resolves its data and makes its method with the parts of it. Throws `config`
-/// with every problem of the configuration at once.
+/// Reads the recipe, resolves its data (all of it as training data for a final run) and makes its
+/// method with the parts of it. Where the data holds nothing to validate, no stage selects by that.
+/// Throws `config` with every problem of the configuration at once.
 Job make_job(const TrainRequest& request);
 
 }  // namespace kindred::run

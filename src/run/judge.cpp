@@ -4,6 +4,7 @@
 
 #include "core/files.h"
 #include "core/strings.h"
+#include "data/histories.h"
 #include "eval/metrics/dump.h"
 #include "eval/metrics/expression.h"
 
@@ -11,8 +12,17 @@ namespace kindred::run {
 
 using eval::Metric;
 
+bool can_judge(const data::Dataset& data, const eval::EvaluationOptions& options, data::Part part) {
+  const data::InteractionTable& table = data.part(part);
+  if (options.protocol == "pointwise") return table.size() > 0;
+  for (int64_t row = 0; row < table.size(); ++row)
+    if (data::is_positive(table, row)) return true;
+  return false;
+}
+
 train::Validation validation(model::Recommender& recommender, const data::Dataset& data,
                              const eval::EvaluationOptions& options, const std::string& select) {
+  if (!can_judge(data, options, data::Part::valid)) return {};
   eval::EvaluationRequest request;
   request.part = data::Part::valid;
   request.sample_users = options.validation_users;
@@ -43,12 +53,14 @@ Judged judge_part(model::Recommender& recommender, const data::Dataset& data,
   return eval::evaluate(recommender, data, options, request);
 }
 
-eval::MetricsFile metrics_file(const Judged& valid, const Judged& test) {
+eval::MetricsFile metrics_file(const std::optional<Judged>& valid,
+                               const std::optional<Judged>& test) {
   eval::MetricsFile file;
-  file.protocol = test.protocol;
-  file.valid = valid.evaluation.values;
-  file.test = test.evaluation.values;
-  file.groups = test.evaluation.groups;
+  for (const std::optional<Judged>& judged : {valid, test})
+    if (judged) file.protocol = judged->protocol;
+  if (valid) file.valid = valid->evaluation.values;
+  if (test) file.test = test->evaluation.values;
+  if (test) file.groups = test->evaluation.groups;
   return file;
 }
 

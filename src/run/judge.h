@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -16,9 +17,12 @@ namespace kindred::run {
 /// One evaluated part.
 using Judged = eval::EvaluationOutcome;
 
-/// The validation part on the recipe's fixed sample of users: the recipe's metrics and those of the
-/// selection expression, with its value. `select` is empty or `loss` where no metric selects;
-/// throws `config` when it cannot be parsed.
+/// Whether a part holds something to judge under the options' protocol: an item to find, or a row.
+bool can_judge(const data::Dataset& data, const eval::EvaluationOptions& options, data::Part part);
+
+/// The validation part on the recipe's fixed sample of users (nothing where it holds nothing to
+/// judge): the recipe's metrics and those of the selection expression, with its value. `select` is
+/// empty or `loss` where no metric selects; throws `config` when it cannot be parsed.
 train::Validation validation(model::Recommender& recommender, const data::Dataset& data,
                              const eval::EvaluationOptions& options, const std::string& select);
 
@@ -27,8 +31,9 @@ Judged judge_part(model::Recommender& recommender, const data::Dataset& data,
                   const eval::EvaluationOptions& options, data::Part part, int64_t keep = 100,
                   std::stop_token stop = {});
 
-/// metrics.json of an evaluation of both parts.
-eval::MetricsFile metrics_file(const Judged& valid, const Judged& test);
+/// metrics.json of an evaluation of both parts, each empty where it held nothing to judge.
+eval::MetricsFile metrics_file(const std::optional<Judged>& valid,
+                               const std::optional<Judged>& test);
 
 /// predictions.tsv: user, item, rank, score of the test lists (or user, item, label, score of
 /// rows).

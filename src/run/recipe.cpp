@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/log.h"
 #include "core/strings.h"
 #include "core/yaml.h"
 #include "methods/catalog.h"
@@ -24,6 +25,23 @@ Recipe read(const Json& json, const std::string& where, std::vector<std::string>
   if (recipe.method.empty())
     problems.push_back(where + ": method: is missing; `kindred list recommenders` names them");
   return recipe;
+}
+
+/// `cllm4rec.eval_history` of earlier recipes is `evaluation.history` now. Returns whether it was
+/// there.
+bool take_eval_history(Json& json, std::vector<std::string>& problems) {
+  const auto section = json.find("cllm4rec");
+  if (section == json.end() || !section->is_object() || !section->contains("eval_history"))
+    return false;
+  const Json given = (*section)["eval_history"];
+  section->erase("eval_history");
+  if (given == "train")
+    set_option(json, "evaluation.history=train");
+  else if (given != "train+val")
+    problems.push_back(cat("cllm4rec.eval_history: got ", given.dump(),
+                           ", expected train+val or train; the option is evaluation.history now "
+                           "(seen or train), leave this one out"));
+  return true;
 }
 
 }  // namespace
@@ -57,6 +75,10 @@ Recipe load_recipe(const fs::path& path, const std::vector<std::string>& assignm
   if (json.is_null()) json = Json::object();
   if (on_top.is_object()) json.merge_patch(on_top);
   for (const std::string& assignment : assignments) set_option(json, assignment);
+  if (json.is_object() && take_eval_history(json, problems))
+    log::warning(cat(path.string(),
+                     ": cllm4rec.eval_history is evaluation.history now (seen or train); it was "
+                     "taken as that"));
   Recipe recipe = read(json, path.string(), problems);
   recipe.name = path.stem().string();
   recipe.folder = path.parent_path();
@@ -84,6 +106,7 @@ Recipe load_resolved(const fs::path& config_yaml) {
   json.erase("schema");
   std::string name = json.value("recipe", "");
   json.erase("recipe");
+  take_eval_history(json, problems);
   Recipe recipe = read(json, config_yaml.string(), problems);
   if (!problems.empty()) throw Error(Exit::config, problems);
   recipe.name = name;

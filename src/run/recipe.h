@@ -28,6 +28,7 @@ struct Recipe {
   Json stages = Json::object();
   Json train = Json::object();
   eval::EvaluationOptions evaluation;
+  bool final_run = false;
   uint64_t seed = 1;
   std::string device = "cpu";
   int threads = 0;
@@ -42,6 +43,9 @@ struct Recipe {
     v("stages", stages, "training options by stage");
     v("train", train, "training options of every stage, below those of `stages`");
     v("evaluation", evaluation, "how validation and test are measured");
+    v("final", final_run,
+      "train on all interactions, those of validation and test too, for use: nothing is held out, "
+      "judged or selected by (`kindred train RECIPE --final`)");
     v("seed", seed, "of everything but the split", Bounds{0, 9e15});
     v("device", device, "cpu, cuda or cuda:i");
     v("threads", threads, "threads to compute with, 0: every core", Bounds{0, 1024});

@@ -91,13 +91,13 @@ struct Prepared {
   std::vector<Recommendation> results;
 };
 
-void add_query(Prepared& prepared, std::vector<Index> history, std::vector<Index> masked,
+/// `known`: what the person knows beyond the history.
+void add_query(Prepared& prepared, std::vector<Index> history, std::vector<Index> known,
                const OpenedRun& run) {
   Recommendation& result = prepared.results.back();
   for (const Index item : history) result.history.push_back(run.items->token(item));
-  masked.insert(masked.end(), history.begin(), history.end());
-  sort_unique(masked);
-  prepared.masked.push_back(std::move(masked));
+  known.insert(known.end(), history.begin(), history.end());
+  prepared.masked.push_back(std::move(known));
   prepared.queries.back().history = std::move(history);
 }
 
@@ -113,15 +113,20 @@ Prepared prepare_queries(const OpenedRun& run, const RecommendRequest& request,
                   cat("none of its ", request.history.size(),
                       " items is in this run: ", join(result.unknown, ", ")));
     prepared.queries.emplace_back();
-    add_query(prepared, std::move(history), excluded, run);
+    add_query(prepared, std::move(history), {}, run);
   }
   for (const Index user : user_indices(run, request.users)) {
     prepared.results.emplace_back().user = run.users->token(user);
     prepared.results.back().cold = run.train[static_cast<size_t>(user)].empty();
     prepared.queries.emplace_back().user = user;
-    add_query(prepared, run.seen[static_cast<size_t>(user)], excluded, run);
+    add_query(prepared, run.history[static_cast<size_t>(user)],
+              run.known[static_cast<size_t>(user)], run);
   }
-  if (request.keep_seen) std::fill(prepared.masked.begin(), prepared.masked.end(), excluded);
+  for (std::vector<Index>& masked : prepared.masked) {
+    if (request.keep_seen) masked.clear();
+    masked.insert(masked.end(), excluded.begin(), excluded.end());
+    sort_unique(masked);
+  }
   return prepared;
 }
 

@@ -16,7 +16,7 @@ struct RecommendRequest {
   int64_t top = 10;
   std::vector<std::string> among;    ///< only these items; empty: all
   std::vector<std::string> exclude;  ///< never these
-  bool keep_seen = false;            ///< recommend items of the history too
+  bool keep_seen = false;            ///< recommend what the person knows too
 };
 
 /// One recommended or scored item.

@@ -1,10 +1,12 @@
 #include "run/run_folder.h"
 
+#include <array>
 #include <fstream>
 
 #include "core/error.h"
 #include "core/strings.h"
 #include "core/yaml.h"
+#include "data/histories.h"
 #include "methods/catalog.h"
 #include "model/device.h"
 
@@ -12,12 +14,13 @@ namespace kindred::run {
 
 using data::Index;
 
-Json read_own_json(const fs::path& path) {
+Json read_own_json(const fs::path& path, int newest) {
   Json value = read_json(path.string());
   const int found = value.is_object() ? value.value("schema", 0) : 0;
-  if (found > schema || found < schema - 1)
+  if (found > newest || found < newest - 1)
     throw Error(Exit::bad_data, path.string(),
-                cat("got schema ", found, ", expected ", schema, "; a newer Kindred wrote it"));
+                cat("got schema ", found, ", expected ", newest, "; ",
+                    found > newest ? "a newer Kindred wrote it" : "it is too old to be read"));
   return value;
 }
 
@@ -30,18 +33,22 @@ std::string one_line(std::string text) {
 }
 
 void save_users(const fs::path& path, const data::Dataset& data) {
-  const data::Csr train = data.by_user(data::Part::train);
-  const data::Csr valid = data.by_user(data::Part::valid);
+  using data::Part;
+  const std::array columns{data::histories(data, std::array{Part::train}).items,
+                           data::histories(data, std::array{Part::train, Part::valid}).items,
+                           data.distinct_by_user(data::all_parts)};
   write_file(path, [&](std::ostream& out) {
-    out << "user:token\ttrain:token_seq\tvalid:token_seq\n";
-    const auto list = [&](std::span<const Index> items) {
-      for (size_t i = 0; i < items.size(); ++i) out << (i ? " " : "") << data.items.token(items[i]);
-    };
+    out << "user:token\ttrain:token_seq\thistory:token_seq\tknown:token_seq\n";
     for (Index u = 0; u < data.user_count(); ++u) {
-      out << data.users.token(u) << '\t';
-      list(train.row(u));
-      out << '\t';
-      list(valid.row(u));
+      out << data.users.token(u);
+      for (const data::Csr& column : columns) {
+        const char* between = "\t";
+        if (column.row(u).empty()) out << between;
+        for (const Index item : column.row(u)) {
+          out << between << data.items.token(item);
+          between = " ";
+        }
+      }
       out << '\n';
     }
   });
@@ -59,7 +66,7 @@ void save_model(const fs::path& folder, const model::Recommender& recommender,
       out << data.items.token(i) << '\t' << one_line(data.title(i)) << '\t' << counts[i] << '\n';
   });
   save_users(target.path() / "users.tsv", data);
-  Json json{{"schema", schema}, {"method", recommender.name()}};
+  Json json{{"schema", model_schema}, {"method", recommender.name()}};
   json["model"] = recommender.save(target.path());
   write_file(target.path() / "kindred.json", json.dump(2) + "\n");
   target.commit(true);
@@ -92,7 +99,9 @@ std::vector<Index> known_items(const std::string& tokens, const data::IdMap& ite
   return found;
 }
 
-void read_tokens(OpenedRun& run) {
+/// `found`: the schema of the folder. Schema 1 had the columns train and valid, whose union is all
+/// that it knew of a person.
+void read_tokens(OpenedRun& run, int found) {
   run.users = std::make_shared<data::IdMap>();
   run.items = std::make_shared<data::IdMap>();
   each_row(run.folder.model() / "items.tsv", 3, [&](const std::vector<std::string>& fields) {
@@ -100,11 +109,15 @@ void read_tokens(OpenedRun& run) {
     run.titles.push_back(fields[1]);
     run.training_counts.push_back(std::stoll(fields[2]));
   });
-  each_row(run.folder.model() / "users.tsv", 3, [&](const std::vector<std::string>& fields) {
+  const bool before = found < 2;
+  const size_t columns = before ? 3 : 4;
+  each_row(run.folder.model() / "users.tsv", columns, [&](const std::vector<std::string>& fields) {
     run.users->add(fields[0]);
     run.train.push_back(known_items(fields[1], *run.items));
-    run.seen.push_back(run.train.back());
-    for (const Index item : known_items(fields[2], *run.items)) run.seen.back().push_back(item);
+    std::vector<Index> more = known_items(fields[2], *run.items);
+    if (before) more.insert(more.begin(), run.train.back().begin(), run.train.back().end());
+    run.history.push_back(std::move(more));
+    run.known.push_back(before ? run.history.back() : known_items(fields[3], *run.items));
   });
 }
 
@@ -117,9 +130,9 @@ OpenedRun open_run(const fs::path& root, const OpenOptions& options) {
   if (!fs::exists(run.folder.model() / "kindred.json"))
     throw Error(Exit::missing, root.string(),
                 "holds no model/kindred.json; is it a run folder whose training finished?");
-  const Json json = read_own_json(run.folder.model() / "kindred.json");
+  const Json json = read_own_json(run.folder.model() / "kindred.json", model_schema);
   run.method = json.value("method", "");
-  read_tokens(run);
+  read_tokens(run, json.value("schema", 0));
   run.config = parse_yaml(read_file(run.folder.config()), run.folder.config().string());
   run.data = read_own_json(run.folder.data());
   model::SavedModel saved{run.folder.model(), json.at("model"), run.users, run.items,

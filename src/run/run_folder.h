@@ -39,8 +39,12 @@ struct RunFolder {
   bool finished() const { return fs::exists(metrics()); }
 };
 
-/// Reads a JSON file of ours; throws `bad_data` when its schema is newer than this program's.
-Json read_own_json(const fs::path& path);
+/// The same of a saved model: kindred.json with users.tsv and items.tsv beside it.
+inline constexpr int model_schema = 2;
+
+/// Reads a JSON file of ours; throws `bad_data` when its schema is newer than `newest`, this
+/// program's.
+Json read_own_json(const fs::path& path, int newest = schema);
 
 /// The log of a run: one JSON object a line, and one TensorBoard event beside it (a stage a
 /// folder).
@@ -63,7 +67,9 @@ train::TensorBoard::Scalars scalars_of(const Json& record);
 /// The records of a run's log, in order; a torn last line is dropped.
 std::vector<Json> read_log(const fs::path& path);
 
-/// Writes users.tsv and items.tsv (token, title, training interactions) beside kindred.json.
+/// Writes, beside kindred.json, items.tsv (token, title, training interactions) and users.tsv: of
+/// each person the history in training, the history of training and validation (data::histories),
+/// and all that the data knows of them, liked or not, held out or not: what is masked.
 void save_model(const fs::path& folder, const model::Recommender& recommender,
                 const data::Dataset& data);
 
@@ -73,12 +79,13 @@ struct OpenedRun {
   std::string method;
   std::shared_ptr<model::Recommender> recommender;
   std::shared_ptr<data::IdMap> users, items;
-  std::vector<std::string> titles;             ///< [N]
-  std::vector<int64_t> training_counts;        ///< [N] of each item
-  std::vector<std::vector<data::Index>> seen;  ///< [users] train and validation items, oldest first
-  std::vector<std::vector<data::Index>> train;  ///< [users] the training part of `seen`
-  Json config;                                  ///< the resolved recipe
-  Json data;                                    ///< data.json
+  std::vector<std::string> titles;                ///< [N]
+  std::vector<int64_t> training_counts;           ///< [N] of each item
+  std::vector<std::vector<data::Index>> train;    ///< [users] training history, oldest first
+  std::vector<std::vector<data::Index>> history;  ///< [users] of training and validation, likewise
+  std::vector<std::vector<data::Index>> known;    ///< [users] whatever the data knows of them
+  Json config;                                    ///< the resolved recipe
+  Json data;                                      ///< data.json
 };
 
 /// How a run is opened.

@@ -1,11 +1,13 @@
 #include "run/run_report.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "core/random.h"
 #include "core/strings.h"
 #include "core/yaml.h"
+#include "data/histories.h"
 #include "eval/metrics/report.h"
 
 namespace kindred::run {
@@ -97,33 +99,42 @@ eval::ReportUser user_of(const data::Dataset& data, const data::Csr& train,
 }
 
 /// Ten users by a fixed draw: not the best, not the worst.
-std::vector<eval::ReportUser> example_users(const data::Dataset& data, const Judged& test) {
+std::vector<eval::ReportUser> example_users(const data::Dataset& data,
+                                            const std::optional<Judged>& test) {
   std::vector<eval::ReportUser> users;
-  if (test.lists.empty()) return users;
-  const data::Csr train = data.by_user(data::Part::train);
+  if (!test || test->lists.empty()) return users;
+  const data::Csr train = data::histories(data, std::array{data::Part::train}).items;
   Random random(1, "report.users");
   for (const uint64_t place :
-       random.sample(test.lists.size(), std::min<size_t>(10, test.lists.size())))
-    users.push_back(user_of(data, train, test.lists[place]));
+       random.sample(test->lists.size(), std::min<size_t>(10, test->lists.size())))
+    users.push_back(user_of(data, train, test->lists[place]));
   return users;
+}
+
+/// What the report's numbers are, or why there are none.
+std::string measured_on(const eval::MetricsFile& metrics) {
+  if (metrics.final_run)
+    return "trained on everything, for use: nothing is held out, nothing was judged";
+  if (metrics.valid.empty() && metrics.test.empty()) return "no part holds anything to judge";
+  return cat(metrics.test.empty() ? "validation, " : "test, ", eval::describe(metrics.protocol));
 }
 
 }  // namespace
 
 void write_run_report(const RunFolder& folder, const Json& config, const data::Dataset& data,
-                      const Judged& test, const eval::MetricsFile& metrics) {
+                      const std::optional<Judged>& test, const eval::MetricsFile& metrics) {
   eval::ReportData report;
   report.title = config.value("method", "") + " on " + data.name;
   report.subtitle = "recipe " + config.value("recipe", "") + ", " + folder.root.filename().string();
   report.tiles = eval::metric_tiles(metrics);
-  report.tiles_caption = "test, " + eval::describe(metrics.protocol);
+  report.tiles_caption = measured_on(metrics);
   report.facts = {{"users", with_commas(data.user_count())},
                   {"items", with_commas(data.item_count())}};
   for (const data::Part part : data::all_parts)
     report.facts.push_back({std::string(data::part_name(part)) + " interactions",
                             with_commas(data.part(part).size())});
-  eval::ReportSection measured{"Metrics", "", {}, {}};
-  measured.tables.push_back(eval::metrics_table(metrics));
+  eval::ReportSection measured{"Metrics", measured_on(metrics), {}, {}};
+  if (!report.tiles.empty()) measured = {"Metrics", "", {}, {eval::metrics_table(metrics)}};
   const eval::Table groups = eval::groups_table(metrics);
   if (!groups.rows.empty()) measured.tables.push_back(groups);
   report.sections.push_back(std::move(measured));

@@ -9,6 +9,6 @@ namespace kindred::run {
 /// Curves of losses and validation metrics, metrics and groups, ten example users with titles, the
 /// resolved recipe.
 void write_run_report(const RunFolder& folder, const Json& config, const data::Dataset& data,
-                      const Judged& test, const eval::MetricsFile& metrics);
+                      const std::optional<Judged>& test, const eval::MetricsFile& metrics);
 
 }  // namespace kindred::run

@@ -1,6 +1,7 @@
 #include "run/train_run.h"
 
 #include <ctime>
+#include <optional>
 
 #include "core/clock.h"
 #include "core/error.h"
@@ -101,15 +102,56 @@ void open_folder(const Job& job, const RunFolder& folder, bool resume) {
   write_file(folder.data(), about.dump(2) + "\n");
 }
 
+/// The settings of all stages of a method and its parts, by label.
+void stages_of(const JobMethod& method, Json& stages) {
+  for (const auto& part : method.parts) stages_of(*part, stages);
+  for (const auto& [name, options] : method.plan.settings.stages.items())
+    stages[method.plan.label(name)] = options;
+}
+
+/// Says, before anything is trained, what will not be judged and what that means for the stages.
+void say_what_is_judged(const Job& job) {
+  const std::string& name = job.data->name;
+  Json stages = Json::object();
+  stages_of(*job.root, stages);
+  if (job.recipe.final_run) {
+    log::info(cat("final: trains on all ", with_commas(job.data->part(data::Part::train).size()),
+                  " interactions of ", name, "; nothing is held out, judged or selected by"));
+    for (const auto& [stage, options] : stages.items())
+      log::info(cat("final: stage ", stage, " trains all of its ",
+                    options.value("epochs", int64_t{0}), " epochs; set stages.", stage,
+                    ".epochs to those that an earlier run chose (best_epoch in its stages.json)"));
+    return;
+  }
+  if (!can_judge(*job.data, job.recipe.evaluation, data::Part::valid)) {
+    std::vector<std::string> keys;
+    for (const auto& [stage, options] : stages.items())
+      keys.push_back(cat("stages.", stage, ".select"));
+    log::warning(cat(name, ": the valid part holds nothing to judge: nothing is validated",
+                     keys.empty() ? ""
+                                  : cat(", so no epoch can be selected (", join(keys, ", "),
+                                        ") and every stage keeps its last")));
+  }
+  if (!can_judge(*job.data, job.recipe.evaluation, data::Part::test))
+    log::warning(cat(name, ": the test part holds nothing to judge: nothing is tested"));
+}
+
 void judge(Job& job, const RunFolder& folder, const Json& stages) {
   model::Recommender& recommender = *job.recommender();
   save_model(folder.model(), recommender, *job.data);
   write_file(folder.stages(), Json{{"schema", schema}, {"stages", stages}}.dump(2) + "\n");
-  const Judged valid = judge_part(recommender, *job.data, job.recipe.evaluation, data::Part::valid);
-  const Judged test = judge_part(recommender, *job.data, job.recipe.evaluation, data::Part::test);
-  write_predictions(folder.predictions(), test, *job.data);
-  write_user_values(folder, evaluation_stem(test.protocol.name, data::Part::test), test, *job.data);
-  const eval::MetricsFile metrics = metrics_file(valid, test);
+  const auto judged = [&](data::Part part) -> std::optional<Judged> {
+    if (!can_judge(*job.data, job.recipe.evaluation, part)) return {};
+    return judge_part(recommender, *job.data, job.recipe.evaluation, part);
+  };
+  const std::optional<Judged> valid = judged(data::Part::valid), test = judged(data::Part::test);
+  if (test) {
+    write_predictions(folder.predictions(), *test, *job.data);
+    const std::string stem = evaluation_stem(test->protocol.name, data::Part::test);
+    write_user_values(folder, stem, *test, *job.data);
+  }
+  eval::MetricsFile metrics = metrics_file(valid, test);
+  metrics.final_run = job.recipe.final_run;
   write_run_report(folder, job.config, *job.data, test, metrics);
   // Last: its presence is what makes a run finished.
   eval::write_metrics(folder.metrics(), metrics);
@@ -118,8 +160,16 @@ void judge(Job& job, const RunFolder& folder, const Json& stages) {
 }  // namespace
 
 std::string summary(const TrainOutcome& outcome) {
-  return evaluation_text(outcome.metrics, outcome.run_folder.string()) +
-         cat("\n", number(outcome.seconds, 3),
+  const std::string folder = outcome.run_folder.string();
+  const bool valid = !outcome.metrics["valid"].empty(), test = !outcome.metrics["test"].empty();
+  const std::string text =
+      outcome.metrics.value("final", false)
+          ? cat(folder,
+                "\ntrained on everything, for use: nothing is held out, nothing was judged\n")
+      : !valid && !test ? cat(folder, "\nno part holds anything to judge: nothing was judged\n")
+                        : evaluation_text(outcome.metrics, folder);
+  return cat(text, test && !valid ? "nothing was validated\n" : "",
+             valid && !test ? "nothing was tested\n" : "", "\n", number(outcome.seconds, 3),
              " s; report: ", (outcome.run_folder / "report.html").string(), "\n");
 }
 
@@ -153,6 +203,7 @@ TrainOutcome train(const TrainRequest& request) {
                    Json()};
   register_run(request.paths.cache_root(), record);
   log::info(cat("run folder: ", folder.root.string()));
+  say_what_is_judged(job);
   const Json stages = StageRunner(request, job, folder).run();
   judge(job, folder, stages);
   TrainOutcome outcome{folder.root, read_own_json(folder.metrics()), seconds_now() - begun};

@@ -17,8 +17,9 @@ struct TrainRequest {
   std::vector<std::string> assignments;  ///< `--set a.b=c`
   fs::path run_folder;                   ///< empty: runs/<dataset>/<recipe>/<UTC time>
   bool resume = false;
-  bool previous = false;  ///< on resume: damaged checkpoints are passed over for those before them
-  bool use_cache = true;  ///< finished stages are taken from and kept in the cache
+  bool previous = false;   ///< on resume: damaged checkpoints are passed over for those before them
+  bool final_run = false;  ///< `--final`: trains on everything, for use (the recipe's `final`)
+  bool use_cache = true;   ///< finished stages are taken from and kept in the cache
   Paths paths;
   std::string device;  ///< overrides the recipe's where not empty
   int threads = 0;     ///< overrides the recipe's where positive

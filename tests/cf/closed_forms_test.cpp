@@ -51,7 +51,8 @@ void expect_sums_of_rows(model::Recommender& recommender, const torch::Tensor& w
       {named(tensors, "users").to(torch::kInt64), named(tensors, "items").to(torch::kInt64)},
       torch::ones({}));
   std::vector<model::Query> queries;
-  for (int u = 0; u < 40; ++u) queries.push_back(known(u));
+  const auto dataset = fixture_data(tensors);
+  for (int u = 0; u < 40; ++u) queries.push_back(known(*dataset, u));
   expect_close(all_scores(recommender, queries), x.matmul(weights), 1e-5, "known people");
   model::Query both = known(3);
   both.history = {6, 2, 6};  // a history is what counts, each item once
@@ -59,7 +60,9 @@ void expect_sums_of_rows(model::Recommender& recommender, const torch::Tensor& w
                "a history");
   EXPECT_TRUE(torch::equal(all_scores(recommender, {unseen({})}), torch::zeros({1, 14})));
   const torch::Tensor candidates = torch::tensor({{3, 0, 3}, {13, 1, 5}}, torch::kInt64);
-  const std::vector<model::Query> two{known(0), unseen({1, 4})};
+  EXPECT_TRUE(torch::equal(all_scores(recommender, {known(3)}), torch::zeros({1, 14})))
+      << "nothing but the history is read";
+  const std::vector<model::Query> two{known(*dataset, 0), unseen({1, 4})};
   EXPECT_TRUE(torch::equal(recommender.score(two, candidates),
                            all_scores(recommender, two).gather(1, candidates)));
 }
@@ -221,6 +224,32 @@ TEST(ClosedForms, StopWhenAsked) {
   }
 }
 
+// Earlier versions saved the training histories, out of which items' popularity is counted.
+TEST(ClosedForms, ReadWhatEarlierVersionsSaved) {
+  const auto dataset = data_of({{1, 1, 0}, {1, 1, 0}});
+  for (const auto& entry : {ease_entry(), item_knn_entry(), slim_entry()}) {
+    const auto method =
+        method_of(entry, dataset, entry.name == "ease" ? Json{{"l2", 1.0}} : Json());
+    const ScratchFolder folder;
+    const Json json = method->recommender()->save(folder.path());
+    const auto path = folder.path() / "model.safetensors";
+    auto tensors = model::load_tensors(path);
+    std::erase_if(tensors, [](const auto& one) { return one.first == "items.interactions"; });
+    const data::Csr users = data::distinct_positives(*dataset, std::array{data::Part::train});
+    for (auto& tensor : csr_tensors("users", users)) tensors.push_back(tensor);
+    model::save_tensors(path, tensors);
+    const auto loaded = entry.load(opened(folder.path(), json, *dataset));
+    EXPECT_FALSE(loaded->is_cold(0)) << entry.name;
+    EXPECT_TRUE(loaded->is_cold(2)) << entry.name;
+    EXPECT_TRUE(torch::equal(all_scores(*loaded, {unseen({0})}),
+                             all_scores(*method->recommender(), {unseen({0})})));
+    for (auto& [name, tensor] : tensors)
+      if (name == "users.items") tensor = tensor + 2;  // items that do not exist
+    model::save_tensors(path, tensors);
+    EXPECT_THROW(entry.load(opened(folder.path(), json, *dataset)), Error) << entry.name;
+  }
+}
+
 TEST(ClosedForms, RefuseBrokenFiles) {
   const auto dataset = data_of({{1, 1, 0}, {1, 1, 1}});
   for (const auto& entry : {ease_entry(), item_knn_entry(), slim_entry()}) {
@@ -230,7 +259,7 @@ TEST(ClosedForms, RefuseBrokenFiles) {
     const Json json = method->recommender()->save(folder.path());
     auto tensors = model::load_tensors(folder.path() / "model.safetensors");
     for (auto& [name, tensor] : tensors)
-      if (name == "users.items") tensor = tensor + 2;  // items that do not exist
+      if (name == "items.interactions") tensor = tensor.slice(0, 1);  // an item too few
     model::save_tensors(folder.path() / "model.safetensors", tensors);
     EXPECT_THROW(entry.load(opened(folder.path(), json, *dataset)), Error) << entry.name;
     const auto other = data_of({{1, 1}, {1, 1}});  // fewer items than the file

@@ -137,8 +137,9 @@ TEST(UserVae, RecommendsTheDecodersLogits) {
   UserVaeRecommender recommender("multi-vae", network(test, tensors), users, test.normalize);
   std::vector<model::Query> people, histories;
   for (int u = 0; u < 6; ++u) {
-    people.push_back(known(u));
     histories.push_back(unseen(lists[static_cast<size_t>(u)]));
+    people.push_back(histories.back());
+    people.back().user = u;
   }
   expect_close(all_scores(recommender, people), tensors.at("scores"), 1e-5, "known people");
   expect_close(all_scores(recommender, histories), tensors.at("scores"), 1e-5, "never seen");
@@ -226,8 +227,9 @@ TEST(UserBatches, HoldEverybodyOnceAnEpochInANewOrder) {
 }
 
 TEST(UserBatches, AreAFunctionOfSeedEpochAndStep) {
-  const auto users = std::make_shared<data::Csr>(
-      positives(*data_of(std::vector<std::vector<int>>(12, std::vector<int>{1, 0, 1, 1, 1}))));
+  const auto users = std::make_shared<data::Csr>(data::distinct_positives(
+      *data_of(std::vector<std::vector<int>>(12, std::vector<int>{1, 0, 1, 1, 1})),
+      std::array{data::Part::train}));
   const UserBatches one(users, batch_options()), two(users, batch_options());
   auto other_seed = batch_options();
   other_seed.seed = 10;
@@ -295,7 +297,8 @@ TEST(MultiVae, StartsAsXavierAndLearnsTwoTastes) {
   EXPECT_LT(last, first * 0.8);
   list[0].refresh();
   const auto recommender = method->recommender();
-  const torch::Tensor scores = all_scores(*recommender, {known(0), known(1), unseen({0, 3})});
+  const torch::Tensor scores =
+      all_scores(*recommender, {known(*dataset, 0), known(*dataset, 1), unseen({0, 3})});
   for (const int row : {0, 1, 2}) {
     const torch::Tensor halves = scores[row].slice(0, 0, 8).view({2, 4});
     const int own = row == 1;

@@ -4,13 +4,14 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "core/strings.h"
-#include "data/dataset.h"
+#include "data/histories.h"
 #include "model/method.h"
 
 namespace kindred::cf {
@@ -72,6 +73,14 @@ inline model::Query known(int user) {
   return query;
 }
 
+/// A known person as evaluation and runs ask: with the history of the training part.
+inline model::Query known(const data::Dataset& dataset, int user) {
+  model::Query query = known(user);
+  const data::Csr histories = data::histories(dataset, std::array{data::Part::train}).items;
+  query.history.assign(histories.row(user).begin(), histories.row(user).end());
+  return query;
+}
+
 inline model::Query unseen(std::vector<data::Index> history) {
   model::Query query;
   query.history = std::move(history);
@@ -129,8 +138,8 @@ inline void expect_round_trip(const model::CatalogEntry& entry, model::Recommend
   const auto loaded = entry.load(saved);
   EXPECT_EQ(loaded->name(), recommender.name());
   EXPECT_EQ(loaded->item_count(), recommender.item_count());
-  const std::vector<model::Query> queries{known(0), known(dataset.user_count() - 1),
-                                          unseen({1, 0, 1}), unseen({})};
+  const std::vector<model::Query> queries{
+      known(dataset, 0), known(dataset, dataset.user_count() - 1), unseen({1, 0, 1}), unseen({})};
   EXPECT_TRUE(torch::equal(all_scores(*loaded, queries), all_scores(recommender, queries)));
   for (data::Index i = 0; i < dataset.item_count(); ++i)
     EXPECT_EQ(loaded->is_cold(i), recommender.is_cold(i)) << i;

@@ -6,7 +6,9 @@
 #include <set>
 
 #include "core/hash.h"
+#include "core/strings.h"
 #include "data/dataset.h"
+#include "data/load_all.h"
 #include "data/prepare.h"
 #include "data/temporary.h"
 
@@ -155,6 +157,47 @@ TEST_F(Prepare, ExtremeRatiosLeaveTrainOneInteraction) {
   const auto dataset = prepared(o);
   const Csr train = dataset->by_user(Part::train);
   for (int64_t user = 0; user < 4; ++user) EXPECT_EQ(train.row(user).size(), 1u);
+}
+
+TEST_F(Prepare, APartWithoutAShareIsEmpty) {
+  using Ratios = std::vector<double>;
+  for (const char* kind : {"random", "temporal"}) {
+    for (const Ratios& ratios : {Ratios{1, 0, 0}, Ratios{0.8, 0, 0.2}, Ratios{0.8, 0.2, 0}}) {
+      PrepareOptions o = options(many_rows(4, 10));
+      o.split.kind = kind;
+      o.split.ratios = ratios;
+      const auto dataset = prepared(o);
+      EXPECT_EQ(dataset->part(Part::train).size(), ratios[0] == 1 ? 40 : 32) << kind;
+      EXPECT_EQ(dataset->part(Part::valid).size(), ratios[1] > 0 ? 8 : 0) << kind;
+      EXPECT_EQ(dataset->part(Part::test).size(), ratios[2] > 0 ? 8 : 0) << kind;
+    }
+  }
+}
+
+// What `kindred train --final` trains on: every row, and every review at its row.
+TEST_F(Prepare, AllPartsCanTrain) {
+  std::string csv = "u,i,r,t,text\n";
+  for (int u = 0; u < 3; ++u)
+    for (int e = 0; e < 10; ++e)
+      csv += cat("u", u, ",i", e, ",5,", 1500000000 + e, ",word-", u, "-", e, "\n");
+  PrepareOptions o = options(csv);
+  o.columns = "user=u,item=i,rating=r,time=t,review=text";
+  const auto split = prepared(o);
+  const auto all = load_all_train(o.output);
+  const InteractionTable& train = all->part(Part::train);
+  ASSERT_EQ(train.size(), 30);
+  EXPECT_EQ(train.time.size(), 30u);
+  EXPECT_EQ(train.rating.size(), 30u);
+  EXPECT_EQ(all->part(Part::valid).size() + all->part(Part::test).size(), 0);
+  ASSERT_EQ(all->train_reviews()->rows(), 30);
+  for (int64_t row = 0; row < 30; ++row) {
+    const auto r = static_cast<size_t>(row);
+    EXPECT_EQ(all->train_reviews()->get(row),
+              cat("word-", all->users.token(train.user[r]).substr(1), "-",
+                  all->items.token(train.item[r]).substr(1)));
+  }
+  EXPECT_NE(all->fingerprint, split->fingerprint);
+  EXPECT_NE(all->content_fingerprint, split->content_fingerprint);
 }
 
 TEST_F(Prepare, TheSplitsSeedDecidesAndOtherUsersDoNot) {

@@ -133,7 +133,11 @@ TEST_P(Cllm4RecStep, FourAlternatingStepsAndScoresEqual) {
   }
   Cllm4RecRecommender recommender(bench.parts);
   std::vector<model::Query> queries(5);
-  for (int user = 0; user < 5; ++user) queries[static_cast<size_t>(user)].user = user;
+  for (int user = 0; user < 5; ++user) {
+    const auto items = bench.parts->train.row(user);
+    queries[static_cast<size_t>(user)].user = user;
+    queries[static_cast<size_t>(user)].history.assign(items.begin(), items.end());
+  }
   torch::Tensor scores = torch::empty({5, 7});
   recommender.score_all(queries, scores);
   expect_close(scores, tensor(key("scores")), "scores");

@@ -199,9 +199,11 @@ class Cllm4RecServing : public ::testing::Test {
     recommender.score_all(queries, out);
     return out;
   }
-  static model::Query known(data::Index user) {
+  model::Query known(data::Index user) const {
+    const auto items = bench.parts->train.row(user);
     model::Query query;
     query.user = user;
+    query.history.assign(items.begin(), items.end());
     return query;
   }
   static model::Query stranger(std::vector<data::Index> history) {
@@ -252,19 +254,47 @@ TEST_F(Cllm4RecServing, StrangersAreServedFromTheirHistoryInEachWay) {
   }
 }
 
-TEST_F(Cllm4RecServing, HistoryFollowsTheOption) {
-  bench.parts->valid.offsets = {0, 1, 1, 1, 1, 1};
-  bench.parts->valid.columns = {6};
-  Cllm4RecRecommender both(bench.parts);
-  const torch::Tensor of_both = all_scores(both, {known(0)});
-  model::Query given = known(0);
-  given.history = {0, 1, 2, 3, 4, 5, 6};
-  EXPECT_LE((all_scores(both, {given}) - of_both).abs().max().item<double>(), 1e-5);
-  bench.parts->options.eval_history = "train";
-  Cllm4RecRecommender train_only(bench.parts);
-  const torch::Tensor of_train = all_scores(train_only, {known(0)});
-  EXPECT_GT((of_train - of_both).abs().max().item<double>(), 1e-4);
-  EXPECT_LE((all_scores(train_only, {given}) - of_train).abs().max().item<double>(), 1e-5);
+// What the caller gives is what is read: neither the table nor the training part is asked.
+TEST_F(Cllm4RecServing, TheQuerysHistoryIsWhatIsRead) {
+  Cllm4RecRecommender recommender(bench.parts);
+  const auto given = [](std::vector<data::Index> history) {
+    model::Query query;
+    query.user = 0;
+    query.history = std::move(history);
+    return query;
+  };
+  const torch::Tensor scores = all_scores(
+      recommender, {known(0), given({0, 1, 2, 3, 4, 5, 6}), given({0, 1}), given({0, 0, 1})});
+  EXPECT_GT((scores[0] - scores[1]).abs().max().item<double>(), 1e-4);
+  EXPECT_GT((scores[0] - scores[2]).abs().max().item<double>(), 1e-4);
+  EXPECT_LE((scores[2] - scores[3]).abs().max().item<double>(), 1e-5) << "each item once";
+  const torch::Tensor none = all_scores(recommender, {given({})});
+  EXPECT_GT((scores[0] - none[0]).abs().max().item<double>(), 1e-4);
+  EXPECT_TRUE(none.isfinite().all().item<bool>());
+}
+
+// Rows labelled 0 say what somebody did not like: nothing is learned from them as interactions.
+TEST(Cllm4RecLabels, OnlyLikedRowsAreHistories) {
+  auto shop = small_shop();
+  auto& label = shop->parts[0].label;
+  label.assign(shop->parts[0].user.size(), 1.0f);
+  const data::Index user = shop->parts[0].user[0], item = shop->parts[0].item[0];
+  label[0] = 0.0f;
+  const Bench bench(shop, {});
+  EXPECT_EQ(bench.parts->train.nnz(), static_cast<int64_t>(label.size()) - 1);
+  const auto row = bench.parts->train.row(user);
+  EXPECT_EQ(std::find(row.begin(), row.end(), item), row.end());
+}
+
+// CoLLM's MovieLens: 18,191 of 33,891 training rows are liked ones.
+TEST(Cllm4RecLabels, OfCollmsMovieLens) {
+  const fs::path folder = fs::path(KINDRED_SOURCE_DIR) / "../shared/data/ml-1m-collm";
+  if (!fs::exists(folder)) GTEST_SKIP() << "no ../shared/data";
+  model::MethodContext context;
+  context.data = data::load_dataset(folder);
+  context.backbone.path = (fixture() / "backbone").string();
+  context.backbone.precision = "fp32";
+  EXPECT_EQ(make_parts({}, context)->train.nnz(), 18191);
 }
 
 TEST_F(Cllm4RecServing, AColdItemIsKnownByItsText) {
@@ -380,6 +410,28 @@ TEST_F(Cllm4RecServing, AnAdapterOnTheBackboneIsServedToo) {
   for (const auto& parameter : made->backbone->named_parameters()) {
     EXPECT_TRUE(torch::equal(parameter.value(), want[parameter.key()])) << parameter.key();
   }
+  fs::remove_all(folder);
+}
+
+// Earlier versions saved the histories of training and validation, and the option for them.
+TEST_F(Cllm4RecServing, AModelOfAnEarlierVersionLoads) {
+  const fs::path folder = fs::path(::testing::TempDir()) / "cllm4rec_earlier";
+  bench.parts->options.unknown_user = "mean";
+  bench.parts->user_cold[3] = 1;
+  Cllm4RecRecommender recommender(bench.parts);
+  model::SavedModel saved = bench.save(recommender, folder);
+  saved.json["options"]["eval_history"] = "train";
+  auto tensors = model::load_tensors(folder / "cllm4rec.safetensors");
+  std::erase_if(tensors, [](const auto& tensor) { return tensor.first == "users.cold"; });
+  tensors.emplace_back("histories.train.offsets",
+                       torch::tensor(std::vector<int64_t>{0, 6, 8, 13, 13, 15}));
+  model::save_tensors(folder / "cllm4rec.safetensors", tensors);
+  Cllm4RecRecommender loaded(load_parts(saved));
+  EXPECT_EQ(loaded.parts().user_cold, (std::vector<uint8_t>{0, 0, 0, 1, 0}));
+  const std::vector<model::Query> queries{known(0), stranger({}), stranger({2, 4})};
+  EXPECT_LE(
+      (all_scores(loaded, queries) - all_scores(recommender, queries)).abs().max().item<double>(),
+      1e-6);
   fs::remove_all(folder);
 }
 

@@ -261,7 +261,8 @@ TEST(MdCvae, LearnsTastesAndServesAColdItemByItsWords) {
       train::fit(stage, context);
     }
     const auto recommender = method->recommender();
-    const torch::Tensor scores = all_scores(*recommender, {known(0), known(1), unseen({0, 1})});
+    const torch::Tensor scores =
+        all_scores(*recommender, {known(*dataset, 0), known(*dataset, 1), unseen({0, 1})});
     EXPECT_GT(scores[0].slice(0, 0, 3).min().item<float>(),
               scores[0].slice(0, 3, 6).max().item<float>());
     EXPECT_GT(scores[1].slice(0, 3, 6).min().item<float>(),
@@ -287,7 +288,7 @@ TEST(MdCvae, IsTheSameWithTheSameSeed) {
       context.quiet = true;
       train::fit(stage, context);
     }
-    scores.push_back(all_scores(*method->recommender(), {known(0), known(1)}));
+    scores.push_back(all_scores(*method->recommender(), {known(*dataset, 0), known(*dataset, 1)}));
   }
   EXPECT_TRUE(torch::equal(scores[0], scores[1]));
 }

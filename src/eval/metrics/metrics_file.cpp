@@ -34,11 +34,13 @@ Json to_json(const MetricsFile& metrics) {
   for (const GroupValues& group : metrics.groups) {
     groups[group.name] = {{"users", group.users}, {"metrics", to_json(group.values)}};
   }
-  return {{"schema", MetricsFile::schema},
-          {"protocol", to_json(metrics.protocol)},
-          {"valid", to_json(metrics.valid)},
-          {"test", to_json(metrics.test)},
-          {"groups", groups}};
+  Json json = {{"schema", MetricsFile::schema},
+               {"protocol", to_json(metrics.protocol)},
+               {"valid", to_json(metrics.valid)},
+               {"test", to_json(metrics.test)},
+               {"groups", groups}};
+  if (metrics.final_run) json["final"] = true;
+  return json;
 }
 
 MetricsFile metrics_from_json(const Json& json, const std::string& where) {
@@ -53,6 +55,7 @@ MetricsFile metrics_from_json(const Json& json, const std::string& where) {
                           : ""));
   }
   MetricsFile metrics;
+  metrics.final_run = json.value("final", false);
   metrics.protocol = protocol_from_json(section(json, "protocol", where), where + ": protocol");
   metrics.valid = values_from_json(section(json, "valid", where), where + ": valid");
   metrics.test = values_from_json(section(json, "test", where), where + ": test");

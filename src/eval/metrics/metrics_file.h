@@ -12,13 +12,15 @@
 namespace kindred::eval {
 
 /// {"schema": 1, "protocol": {name, negatives, seed, file, mask}, "valid": {name: value},
-///  "test": {name: value}, "groups": {group: {"users": n, "metrics": {name: value}}}}
+///  "test": {name: value}, "groups": {group: {"users": n, "metrics": {name: value}}}}; of a run
+/// trained on everything also "final": true, and no value.
 struct MetricsFile {
   static constexpr int schema = 1;
 
   Protocol protocol;
   NamedValues valid, test;          ///< empty where a part was not evaluated
   std::vector<GroupValues> groups;  ///< of the test part
+  bool final_run = false;           ///< trained on everything, so that nothing can be judged
 };
 
 Json to_json(const MetricsFile& metrics);
