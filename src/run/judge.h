@@ -22,6 +22,10 @@ train::NamedNumbers validation_numbers(model::Recommender& recommender, const da
                                        const eval::EvaluationOptions& options,
                                        const std::string& select);
 
+/// How the validation part is judged: a recipe's file of candidates is of its test part, so
+/// validation draws its own.
+eval::EvaluationOptions validation_options(eval::EvaluationOptions options);
+
 /// The value of a metric expression over named numbers; throws `config` when it cannot be parsed.
 double expression_value(const std::string& expression, const train::NamedNumbers& numbers);
 
@@ -33,15 +37,20 @@ Judged judge_part(model::Recommender& recommender, const data::Dataset& data,
 /// metrics.json of an evaluation of both parts.
 eval::MetricsFile metrics_file(const Judged& valid, const Judged& test);
 
-/// predictions.tsv: user, item, rank, score of the test lists (or user, item, label, score of
-/// rows).
+/// predictions.tsv: user, item, rank, score of the test lists (or the dump of rows or answers).
 void write_predictions(const std::filesystem::path& path, const Judged& test,
                        const data::Dataset& data);
 
 /// Per-user values (and rows, for pointwise protocols) of an evaluated part, for paired tests
-/// later: `evaluations/<protocol>-<part>.users.tsv` and `.rows.tsv`.
+/// later: `evaluations/<stem>.users.tsv` and `.rows.tsv`, and both with all that a comparison needs
+/// in
+/// `.json.gz`, which serves without the run.
 void write_user_values(const RunFolder& folder, const std::string& stem, const Judged& judged,
                        const data::Dataset& data);
+
+/// Fingerprint of a configuration without what seeds and places change: runs that differ only in
+/// those are one row.
+std::string recipe_identity(Json config);
 
 /// "full-test", "candidates-test", …: the stem of an evaluation's files.
 std::string evaluation_stem(const std::string& protocol, data::Part part);

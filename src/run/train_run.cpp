@@ -109,7 +109,8 @@ void judge(Job& job, const RunFolder& folder, const Json& stages) {
   model::Recommender& recommender = *job.recommender();
   save_model(folder.model(), recommender, *job.data);
   write_file(folder.stages(), Json{{"schema", schema}, {"stages", stages}}.dump(2) + "\n");
-  const Judged valid = judge_part(recommender, *job.data, job.recipe.evaluation, data::Part::valid);
+  const Judged valid = judge_part(recommender, *job.data, validation_options(job.recipe.evaluation),
+                                  data::Part::valid);
   const Judged test = judge_part(recommender, *job.data, job.recipe.evaluation, data::Part::test);
   write_predictions(folder.predictions(), test, *job.data);
   write_user_values(folder, evaluation_stem(test.protocol.name, data::Part::test), test, *job.data);

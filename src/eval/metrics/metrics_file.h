@@ -12,7 +12,8 @@
 namespace kindred::eval {
 
 /// {"schema": 1, "protocol": {name, negatives, seed, file, mask}, "valid": {name: value},
-///  "test": {name: value}, "groups": {group: {"users": n, "metrics": {name: value}}}}
+///  "test": {name: value}, "groups": {group: {"users": n, "metrics": {name: value}}}}; groups of
+/// labelled rows say "rows" too.
 struct MetricsFile {
   static constexpr int schema = 1;
 
@@ -20,6 +21,10 @@ struct MetricsFile {
   NamedValues valid, test;          ///< empty where a part was not evaluated
   std::vector<GroupValues> groups;  ///< of the test part
 };
+
+Json to_json(const std::vector<GroupValues>& groups);
+/// Throws `bad_data` with `where` on a group without its users or with a value that is no number.
+std::vector<GroupValues> groups_from_json(const Json& json, const std::string& where);
 
 Json to_json(const MetricsFile& metrics);
 /// Throws `bad_data` with `where`: a newer schema, a missing section, a value that is no number or
