@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/strings.h"
+#include "run/compare_runs.h"
 #include "run/evaluate_run.h"
 
 namespace kindred::cli {
@@ -33,6 +34,14 @@ std::vector<std::string> listed_groups(const std::vector<std::string>& typed) {
   return all;
 }
 
+/// Further runs are judged on the candidates that the first one drew.
+void read_what_was_written(run::EvaluateRequest& request) {
+  if (request.write_candidates.empty()) return;
+  request.candidates = request.write_candidates;
+  request.write_candidates.clear();
+  request.negatives.reset();
+}
+
 }  // namespace
 
 void add_evaluate(CLI::App& app, Program& program) {
@@ -56,8 +65,10 @@ void add_evaluate(CLI::App& app, Program& program) {
   command->add_option("--split", request.split, "train, valid or test")
       ->check(CLI::IsMember({"train", "valid", "test"}));
   command->add_option("--metrics", typed->metrics, "metric names, separated by commas");
-  command->add_option("--groups", typed->groups,
-                      "user-activity, item-popularity, cold-users, cold-items");
+  command->add_option(
+      "--groups", typed->groups,
+      "user-activity, item-popularity, cold-users, cold-items, pairs:3, pairs-code, "
+      "items-top:35%, items-bottom:35%");
   command->add_option("--data", request.data, "another dataset, or where the run's own lies now");
   command->add_option("--candidates", request.candidates,
                       "file of candidates (user:token, candidates:token_seq)");
@@ -66,6 +77,8 @@ void add_evaluate(CLI::App& app, Program& program) {
                    "unseen judges everybody as a person never seen, served from the history alone")
       ->check(CLI::IsMember({"known", "unseen"}));
   command->add_option("--negatives", typed->negatives, "sampled negatives of protocol candidates");
+  command->add_option("--write-candidates", request.write_candidates,
+                      "write the sampled candidates here, for --candidates of other evaluations");
   command
       ->add_option("--ensemble", typed->ensemble,
                    "judge the runs together: mean of their scores, each standardised per person "
@@ -96,6 +109,7 @@ void add_evaluate(CLI::App& app, Program& program) {
     for (const fs::path& run : runs) {
       request.run = run;
       all.push_back(run::evaluate_run(request));
+      read_what_was_written(request);
       const std::string title =
           typed->ensemble.empty() ? run.string() : cat("mean of ", typed->runs.size(), " runs");
       if (!program.json) print(run::evaluation_text(all.back(), title));
@@ -114,10 +128,19 @@ void add_compare(CLI::App& app, Program& program) {
   CLI::App* command =
       add_command(app, "compare", "one table over runs, seeds grouped, with paired tests",
                   "kindred compare runs/sample/*/* --relative-to cllm4rec");
-  command->add_option("runs", typed->request.runs, "finished run folders")->required();
+  command
+      ->add_option("runs", typed->request.runs,
+                   "finished run folders, or evaluations kept of them (evaluations/*.json.gz)")
+      ->required();
   command->add_option("--relative-to", typed->request.relative_to,
                       "run or row that the others are tested against");
   command->add_option("--metrics", typed->metrics, "metric names, separated by commas");
+  command
+      ->add_option("--protocol", typed->request.protocol,
+                   "each run's evaluation under this protocol (default: the run's own)")
+      ->check(CLI::IsMember({"full", "candidates", "pointwise"}));
+  command->add_option("--candidates", typed->request.candidates,
+                      "each run's evaluation on this file of candidates");
   command->add_option("--markdown", typed->markdown, "write the tables here as Markdown");
   command->add_option("--html", typed->html, "write the tables here as a page");
   command->callback([typed, &program] {

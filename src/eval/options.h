@@ -23,6 +23,7 @@ struct EvaluationOptions {
   std::string candidates;
   std::vector<std::string> groups;
   int64_t validation_users = 0;
+  int64_t validation_rows = 0;
 
   template <class V>
   void visit(V& v) {
@@ -44,12 +45,19 @@ struct EvaluationOptions {
     v("negatives", negatives, "candidates: sampled items beside the relevant ones", Bounds{1, 1e7});
     v("seed", seed, "candidates: of the sampling; also of the sample of validation users");
     v("candidates", candidates,
-      "candidates: file of given ones (user:token, candidates:token_seq), instead of sampling");
+      "candidates: file of given ones (user:token, candidates:token_seq) for the test part, "
+      "instead "
+      "of sampling; validation samples");
     v("groups", groups,
       "groups to report apart: user-activity, item-popularity (with :5 quantiles or "
-      ":[0,5),[5,inf)), cold-users, cold-items");
+      ":[0,5),[5,inf)), cold-users, cold-items, pairs:3 (warm: user and item both have that many "
+      "training rows), pairs-code (CoLLM's code: more than 3; cold: one has none), items-top:35%, "
+      "items-bottom:35% (shares of the items by popularity)");
     v("validation_users", validation_users,
       "users that validation during training looks at, a fixed sample (0: all)", Bounds{0});
+    v("validation_rows", validation_rows,
+      "pointwise: rows that validation during training looks at, a fixed sample (0: all)",
+      Bounds{0});
   }
 };
 

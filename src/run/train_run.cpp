@@ -140,9 +140,11 @@ void judge(Job& job, const RunFolder& folder, const Json& stages) {
   model::Recommender& recommender = *job.recommender();
   save_model(folder.model(), recommender, *job.data);
   write_file(folder.stages(), Json{{"schema", schema}, {"stages", stages}}.dump(2) + "\n");
+  const eval::EvaluationOptions& options = job.recipe.evaluation;
   const auto judged = [&](data::Part part) -> std::optional<Judged> {
-    if (!can_judge(*job.data, job.recipe.evaluation, part)) return {};
-    return judge_part(recommender, *job.data, job.recipe.evaluation, part);
+    const auto asked = part == data::Part::valid ? validation_options(options) : options;
+    if (!can_judge(*job.data, asked, part)) return {};
+    return judge_part(recommender, *job.data, asked, part);
   };
   const std::optional<Judged> valid = judged(data::Part::valid), test = judged(data::Part::test);
   if (test) {

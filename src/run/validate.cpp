@@ -10,7 +10,9 @@
 #include "core/yaml.h"
 #include "data/describe.h"
 #include "eval/evaluate.h"
+#include "eval/metrics/candidate_file.h"
 #include "eval/metrics/dump.h"
+#include "eval/metrics/kept_evaluation.h"
 #include "eval/metrics/metrics_file.h"
 #include "eval/metrics/user_metrics.h"
 #include "lm/any_backbone.h"
@@ -128,28 +130,16 @@ std::optional<Validation> json_file(const fs::path& path) {
   return Validation{"a file of a run, of this program's schema", {}};
 }
 
-/// Candidates of `evaluate --candidates`: a user and its items a line.
-Validation candidates(const fs::path& path) {
-  Validation found;
-  int64_t number = 0;
-  for (const std::string& line : split(read_file(path), '\n')) {
-    if (++number == 1 || line.empty()) continue;
-    const size_t fields = split(line, '\t').size();
-    if (fields != 2)
-      found.problems.push_back(
-          cat(path.string(), ":", number, ": got ", fields, " fields, expected user, candidates"));
-  }
-  found.what = cat("candidates of ", with_commas(number < 2 ? 0 : number - 2), " users");
-  return found;
-}
-
 /// Tables that `evaluate` writes or reads, known by their header; nothing for others.
 std::optional<Validation> table(const fs::path& path) {
   std::ifstream file(path);
   std::string header;
   std::getline(file, header);
   const auto begins = [&](const char* text) { return header.starts_with(text); };
-  if (begins("user:token\tcandidates:")) return candidates(path);
+  if (begins("user:token\tcandidates:"))
+    return Validation{
+        cat("candidates of ", with_commas(eval::read_candidate_file(path).rows.size()), " users"),
+        {}};
   if (begins("user:token\tranked:")) {
     const eval::RankingDump dump = eval::read_ranking_dump(path);
     return Validation{cat("a dump of the rankings of ", with_commas(dump.users.size()),
@@ -170,6 +160,11 @@ std::optional<Validation> table(const fs::path& path) {
   return {};
 }
 
+Validation kept_evaluation(const fs::path& path) {
+  const eval::KeptEvaluation kept = eval::read_kept_evaluation(path);
+  return {cat("an evaluation of ", kept.label, ": ", eval::describe(kept.protocol)), {}};
+}
+
 /// A file by its ending, where that says enough.
 std::optional<Validation> by_extension(const fs::path& path) {
   const std::string extension = path.extension().string();
@@ -177,6 +172,7 @@ std::optional<Validation> by_extension(const fs::path& path) {
   if (extension == ".safetensors" || extension == ".bin") return checkpoint(path);
   if (extension == ".json") return json_file(path);
   if (extension == ".tsv") return table(path);
+  if (path.string().ends_with(".json.gz")) return kept_evaluation(path);
   if (path.filename() == "log.jsonl")
     return Validation{cat("the log of a run, ", with_commas(read_log(path).size()), " records"),
                       {}};

@@ -9,6 +9,8 @@ import metrics_from_dump as reference
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "metrics"
 CATALOGUE = 60
+# Answers of some users whose quotation marks matter.
+QUOTED = {4: lambda title: f'My answer: "{title.upper()}" 2', 5: lambda title: f'"{title}', 6: lambda title: f'{title} "or" so'}
 
 
 def float32(value):
@@ -42,6 +44,7 @@ def generated_lines(rng):
     for user in range(20):
         chosen = rng.sample(titles, rng.choice([1, 1, 2]))
         answer = rng.choice([chosen[0], f'"{chosen[0]}"', f"I would watch {chosen[0]} next", rng.choice(titles), ""])
+        answer = QUOTED.get(user, lambda title: answer)(chosen[0])
         if user == 3:
             chosen = [""]
         for title in chosen:
@@ -54,7 +57,7 @@ def main():
     cutoffs = [1, 3, 10, 20]
     ranking_names = ["recall", "truncated-recall", "hit", "ndcg", "mrr", "map", "precision", "coverage"]
     wanted = {"rankings": [f"{name}@{k}" for name in ranking_names for k in cutoffs] + ["recall@21", "auc"],
-              "pointwise": ["auc", "uauc", "gauc", "ndcg", "logloss", "recall@20"],
+              "pointwise": ["auc", "uauc", "gauc", "ndcg", "logloss", "brier", "ece@10", "ece@3", "recall@20"],
               "generated": ["exact@1", "title-contains@1"]}
     lines = {"rankings": ranking_lines, "pointwise": pointwise_lines, "generated": generated_lines}
     expected = {"catalogue": CATALOGUE}

@@ -5,7 +5,8 @@
     metrics_from_dump.py DUMP --metrics-json metrics.json           compares with a metrics.json: a line a
                                                                     metric, exit status 1 on a difference
 
-The kind of dump (rankings and candidates, pointwise, generated) is read off its header. Only Python's own
+The kind of dump (rankings and candidates, pointwise, generated) is read off its header. log-loss, brier and
+ece are of scores that are probabilities: where metrics.json says null, they were none. Only Python's own
 library is used. Metrics with a cut-off beyond the longest list cannot be computed, unless --whole-lists says
 that lists end because nothing was left to rank. Coverage needs the size of the catalogue (--catalogue).
 """
@@ -122,6 +123,32 @@ def row_loss(label, score):
     return -math.log(p) if label > 0 else -math.log1p(-p)
 
 
+def is_probability(score):
+    return 0 <= score <= 1
+
+
+def brier(rows):
+    if not rows or not all(is_probability(score) for _, score in rows):
+        return math.nan
+    return math.fsum((score - label) ** 2 for label, score in rows) / len(rows)
+
+
+def ece(rows, bins):
+    """Bins of equal width, closed below, the last one above too: their gaps weighted by their rows."""
+    if not rows or not all(is_probability(score) for _, score in rows):
+        return math.nan
+    members = defaultdict(list)
+    for label, score in rows:
+        members[min(int(score * bins), bins - 1)].append((label, score))
+    total = 0.0
+    for rows_of_bin in members.values():
+        size = len(rows_of_bin)
+        accuracy = math.fsum(label for label, _ in rows_of_bin) / size
+        confidence = math.fsum(score for _, score in rows_of_bin) / size
+        total += size / len(rows) * abs(accuracy - confidence)
+    return total
+
+
 def pointwise_metrics(rows, wanted):
     everything = [(float(row[2]), float(row[3])) for row in rows]
     by_user = defaultdict(list)
@@ -144,6 +171,10 @@ def pointwise_metrics(rows, wanted):
         elif metric == "logloss":
             losses = [row_loss(*pair) for pair in everything]
             value = sum(losses) / len(losses) if losses else math.nan
+        elif metric == "brier":
+            value = brier(everything)
+        elif metric.startswith("ece@"):
+            value = ece(everything, int(metric[4:]))
         values[metric] = value
     return values
 
@@ -168,8 +199,15 @@ def generated_metrics(rows, wanted):
             return math.nan
         return float(any(matches(answers[user], title) for title in titles[user]))
 
+    def quoted(text):
+        """A-LLMRec's eval.py: lower case, between the first and the last quotation mark."""
+        text = text.lower().replace('"item title" : ', "")
+        start, end = text.find('"'), text.rfind('"')
+        return text if start < 0 else text[start + 1:end]
+
+    # valid@1 needs the candidates, which the dump does not hold.
     rules = {"exact@1": lambda answer, title: title in (answer, bare(answer)),
-             "title-contains@1": lambda answer, title: title in answer}
+             "title-contains@1": lambda answer, title: title.lower() in quoted(answer)}
     return {metric: mean(value(user, rules[metric]) for user in answers) if metric in rules else None
             for metric in wanted}
 

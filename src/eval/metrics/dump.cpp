@@ -18,17 +18,17 @@ void append_float(std::string& text, float value) {
   text.append(digits, end);
 }
 
-void append_token(std::string& text, std::string_view token) {
+}  // namespace
+
+void append_token(std::string& line, std::string_view token) {
   if (token.empty() || token.find_first_of(" \t\r\n") != std::string_view::npos) {
     throw Error(Exit::bad_data, "dump",
                 cat("got the id '", token,
                     "', expected one without white space and not empty; prepare "
                     "the data with --replace-id-spaces _"));
   }
-  text += token;
+  line += token;
 }
-
-}  // namespace
 
 RankingDumpWriter::RankingDumpWriter(std::ostream& out, std::span<const std::string> item_tokens)
     : out_(out), item_tokens_(item_tokens) {

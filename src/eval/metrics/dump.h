@@ -23,6 +23,10 @@
 
 namespace kindred::eval {
 
+/// Appends a token to a line of a table. Throws `bad_data` on an empty one and on white space in
+/// it.
+void append_token(std::string& line, std::string_view token);
+
 /// Writes rankings (seen items removed, to the asked depth) or candidates (all of them, ranked).
 class RankingDumpWriter {
  public:

@@ -34,7 +34,8 @@ std::vector<int> coverage_cutoffs(std::span<const Metric> metrics) {
 
 void check_flags(const Group& group, int64_t users, int64_t items) {
   const int64_t expected = group.of_items ? items : users;
-  if (static_cast<int64_t>(group.member.size()) == expected) return;
+  const bool paired = !group.of_pairs() || static_cast<int64_t>(group.items.size()) == items;
+  if (static_cast<int64_t>(group.member.size()) == expected && paired) return;
   throw Error(Exit::internal, "groups",
               cat("'", group.name, "' has ", group.member.size(), " flags, expected ", expected));
 }
@@ -50,9 +51,9 @@ RankingCollector::RankingCollector(RankingSetup setup)
       coverage_(coverage_cutoffs(setup_.metrics), setup_.n_items) {
   for (const Group& group : setup_.groups) {
     check_flags(group, values_.user_count(), setup_.n_items);
-    // An item group's coverage is read off the coverage of all lists.
+    // An item group's coverage is read off the coverage of all lists; pairs have none.
     const std::vector<int> cutoffs =
-        group.of_items ? std::vector<int>() : coverage_cutoffs(setup_.metrics);
+        group.of_items || group.of_pairs() ? std::vector<int>() : coverage_cutoffs(setup_.metrics);
     parts_.push_back({Coverage(cutoffs, setup_.n_items), std::vector<double>(per_user_.size(), 0.0),
                       std::vector<int64_t>(per_user_.size(), 0), 0});
   }
@@ -68,18 +69,30 @@ void RankingCollector::add(int64_t user, std::span<const Index> ranked,
   coverage_.add(list);
   for (size_t g = 0; g < parts_.size(); ++g) {
     const Group& group = setup_.groups[g];
-    if (group.of_items) {
-      add_to_item_group(parts_[g], group, list, relevant);
+    if (group.of_pairs()) {
+      add_to_pairs(parts_[g], group, user, list, relevant);
+    } else if (group.of_items) {
+      add_to_items(parts_[g], group.member, list, relevant);
     } else if (group.member[static_cast<size_t>(user)] != 0) {
       parts_[g].coverage.add(list);
     }
   }
 }
 
-void RankingCollector::add_to_item_group(GroupPart& part, const Group& group,
-                                         std::span<const Index> ranked,
-                                         std::span<const Index> relevant) {
-  const Hits hits = finder_.find(ranked, relevant, group.member);
+void RankingCollector::add_to_pairs(GroupPart& part, const Group& group, int64_t user,
+                                    std::span<const Index> ranked,
+                                    std::span<const Index> relevant) {
+  const bool member = group.member[static_cast<size_t>(user)] != 0;
+  if (!member && !group.either) return;
+  const std::span<const uint8_t> everything;
+  add_to_items(part, member && group.either ? everything : std::span<const uint8_t>(group.items),
+               ranked, relevant);
+}
+
+void RankingCollector::add_to_items(GroupPart& part, std::span<const uint8_t> items,
+                                    std::span<const Index> ranked,
+                                    std::span<const Index> relevant) {
+  const Hits hits = finder_.find(ranked, relevant, items);
   if (hits.relevant == 0) return;
   ++part.users;
   for (size_t m = 0; m < per_user_.size(); ++m) {
@@ -99,7 +112,7 @@ double RankingCollector::value(const Metric& metric, const UserMetrics& users,
 
 GroupValues RankingCollector::group_values(const Group& group, const GroupPart& part) const {
   GroupValues result{group.name, part.users, {}};
-  if (!group.of_items) {
+  if (!group.of_items && !group.of_pairs()) {
     const UserMetrics users = values_.select(group.member);
     result.users = users.user_count();
     for (const Metric& metric : setup_.metrics) {
@@ -111,7 +124,7 @@ GroupValues RankingCollector::group_values(const Group& group, const GroupPart& 
     double mean = nan;
     const auto column = std::ranges::find(per_user_, metric) - per_user_.begin();
     if (metric.kind == MetricKind::coverage) {
-      mean = coverage_.at(metric.k, group.member);
+      if (group.of_items) mean = coverage_.at(metric.k, group.member);
     } else if (column < static_cast<ptrdiff_t>(per_user_.size()) && part.counts[column] > 0) {
       mean = part.sums[column] / static_cast<double>(part.counts[column]);
     }
@@ -138,13 +151,12 @@ Evaluation evaluate_pointwise(const PointwiseRows& rows, std::vector<std::string
   Evaluation evaluation;
   evaluation.values = pointwise_metrics(rows, n_users, metrics);
   for (const Group& group : groups) {
-    if (!group.of_items) check_flags(group, n_users, 0);
-    const PointwiseRows part =
-        group.of_items ? select_rows(rows, {}, group.member) : select_rows(rows, group.member, {});
+    if (!group.of_items && !group.of_pairs()) check_flags(group, n_users, 0);
+    const PointwiseRows part = select_rows(rows, group);
     std::vector<uint8_t> present(users.size(), 0);
     for (const data::Index user : part.user) present[static_cast<size_t>(user)] = 1;
-    evaluation.groups.push_back(
-        {group.name, std::ranges::count(present, 1), pointwise_metrics(part, n_users, metrics)});
+    evaluation.groups.push_back({group.name, std::ranges::count(present, 1),
+                                 pointwise_metrics(part, n_users, metrics), part.size()});
   }
   const std::vector<PointwiseUser> parts = pointwise_users(rows, n_users);
   evaluation.users =
@@ -159,6 +171,16 @@ Evaluation evaluate_pointwise(const PointwiseRows& rows, std::vector<std::string
   return evaluation;
 }
 
+namespace {
+
+double text_metric(MetricKind kind, const GeneratedAnswer& answer) {
+  if (kind == MetricKind::exact) return exact_at_1(answer.answer, answer.titles);
+  if (kind == MetricKind::valid) return exact_at_1(answer.answer, answer.candidates);
+  return title_contains_at_1(answer.answer, answer.titles);
+}
+
+}  // namespace
+
 Evaluation evaluate_generated(std::span<const GeneratedAnswer> answers,
                               std::span<const Metric> metrics) {
   std::vector<std::string> users;
@@ -168,9 +190,7 @@ Evaluation evaluate_generated(std::span<const GeneratedAnswer> answers,
   for (size_t u = 0; u < answers.size(); ++u) {
     const std::span<double> row = evaluation.users.row(static_cast<int64_t>(u));
     for (size_t m = 0; m < row.size(); ++m) {
-      const bool exact = evaluation.users.metrics()[m].kind == MetricKind::exact;
-      row[m] = exact ? exact_at_1(answers[u].answer, answers[u].titles)
-                     : title_contains_at_1(answers[u].answer, answers[u].titles);
+      row[m] = text_metric(evaluation.users.metrics()[m].kind, answers[u]);
     }
   }
   for (const Metric& metric : metrics) {

@@ -16,7 +16,7 @@ using Family = MetricFamily;
 
 constexpr int largest_allowed_cutoff = 1'000'000;
 
-constexpr std::array<MetricInfo, 15> registry{{
+constexpr std::array<MetricInfo, 18> registry{{
     {Kind::recall, "recall", Family::ranking, true, true, true,
      "hits in the top K / relevant items; mean over users"},
     {Kind::truncated_recall, "truncated-recall", Family::ranking, true, true, true,
@@ -44,15 +44,31 @@ constexpr std::array<MetricInfo, 15> registry{{
      "over "
      "the users of uauc"},
     {Kind::logloss, "logloss", Family::pointwise, false, false, false,
-     "mean of -ln(probability of the true label) over rows; lower is better"},
+     "mean of -ln(probability of the true label) over rows; lower is better; n/a where scores are "
+     "no probabilities"},
+    {Kind::brier, "brier", Family::pointwise, false, false, false,
+     "mean of (probability - label)^2 over rows; lower is better; n/a where scores are no "
+     "probabilities"},
+    {Kind::ece, "ece", Family::pointwise, true, false, false,
+     "rows in K bins of equal width by their probability: |mean label - mean probability| of each "
+     "bin, weighted by its share of rows; lower is better; n/a where scores are no probabilities"},
     {Kind::exact, "exact", Family::text, true, true, true,
      "share of users whose generated answer is the title of a relevant item (K = 1)"},
     {Kind::title_contains, "title-contains", Family::text, true, true, true,
-     "share of users whose generated answer contains the title of a relevant item (K = 1)"},
+     "share of users whose generated answer, in lower case and between its first and last "
+     "quotation mark where it has one (one mark alone leaves nothing), contains the title of a "
+     "relevant item (K = 1)"},
+    {Kind::valid, "valid", Family::text, true, true, true,
+     "share of users whose generated answer is the title of one of the candidates (K = 1)"},
 }};
 
 bool text_only_at_one(const MetricInfo& info) {
   return info.family == Family::text;
+}
+
+int example_cutoff(const MetricInfo& info) {
+  if (text_only_at_one(info)) return 1;
+  return info.kind == Kind::ece ? 10 : 20;
 }
 
 const MetricInfo* find_info(std::string_view base, bool with_cutoff) {
@@ -115,9 +131,9 @@ Metric parse_metric(std::string_view name) {
   if (const MetricInfo* info = find_info(base, with_cutoff)) {
     return {info->kind, with_cutoff ? parse_cutoff(name, cutoff, *info) : 0};
   }
-  if (find_info(base, !with_cutoff) != nullptr) {
+  if (const MetricInfo* info = find_info(base, !with_cutoff)) {
     if (with_cutoff) refuse(name, cat("expected '", base, "': this metric has no cut-off"));
-    refuse(name, cat("expected a cut-off, such as '", base, "@", base == "exact" ? 1 : 20, "'"));
+    refuse(name, cat("expected a cut-off, such as '", base, "@", example_cutoff(*info), "'"));
   }
   const std::vector<std::string> known = known_names(cutoff);
   throw Error(Exit::config, "metrics",
@@ -141,7 +157,9 @@ std::vector<Metric> parse_metrics(std::span<const std::string> names) {
 
 int largest_cutoff(std::span<const Metric> metrics) {
   int largest = 0;
-  for (const Metric& metric : metrics) largest = std::max(largest, metric.k);
+  for (const Metric& metric : metrics)
+    if (metric_info(metric.kind).family == MetricFamily::ranking)
+      largest = std::max(largest, metric.k);
   return largest;
 }
 

@@ -23,8 +23,11 @@ enum class MetricKind {
   gauc,
   pointwise_ndcg,  ///< without a cut-off: of a user's labelled rows
   logloss,
+  brier,
+  ece,  ///< its `k` is the number of bins
   exact,
   title_contains,
+  valid,
 };
 
 /// What a metric is computed from, and so which protocols give it.
@@ -34,7 +37,8 @@ enum class MetricFamily {
   text,       ///< a generated answer and the relevant items' titles
 };
 
-/// A metric and its cut-off, such as recall@20; `k` is 0 where the metric has none.
+/// A metric and its cut-off, such as recall@20 (or number of bins, as in ece@10); `k` is 0 where
+/// the metric has none.
 struct Metric {
   MetricKind kind;
   int k = 0;
@@ -62,12 +66,13 @@ const MetricInfo& metric_info(MetricKind kind);
 std::string metric_name(const Metric& metric);
 
 /// The metric of a name. Throws `config`: unknown name (with the nearest one), cut-off missing, not
-/// wanted, below 1 or above 1,000,000, and any but 1 for `exact` and `title-contains`.
+/// wanted, below 1 or above 1,000,000, and any but 1 for metrics of generated answers.
 Metric parse_metric(std::string_view name);
 /// As parse_metric for each name; all problems are reported at once.
 std::vector<Metric> parse_metrics(std::span<const std::string> names);
 
-/// The largest cut-off, the depth that ranked lists must have; 0 when no metric has one.
+/// The largest cut-off of metrics of rankings, the depth that ranked lists must have; 0 when none
+/// has one.
 int largest_cutoff(std::span<const Metric> metrics);
 
 /// The names of a list of metrics.

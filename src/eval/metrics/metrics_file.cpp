@@ -23,22 +23,38 @@ GroupValues group_from_json(const std::string& name, const Json& json, const std
   if (!json.is_object() || !json.contains("users") || !json["users"].is_number_integer()) {
     refuse(where, "expected an object with an integer 'users'");
   }
+  const Json rows = json.value("rows", Json(0));
+  if (!rows.is_number_integer()) refuse(where, "'rows' is not an integer");
   return {name, json["users"].get<int64_t>(),
-          values_from_json(section(json, "metrics", where), where + ".metrics")};
+          values_from_json(section(json, "metrics", where), where + ".metrics"),
+          rows.get<int64_t>()};
 }
 
 }  // namespace
 
-Json to_json(const MetricsFile& metrics) {
-  Json groups = Json::object();
-  for (const GroupValues& group : metrics.groups) {
-    groups[group.name] = {{"users", group.users}, {"metrics", to_json(group.values)}};
+Json to_json(const std::vector<GroupValues>& groups) {
+  Json json = Json::object();
+  for (const GroupValues& group : groups) {
+    json[group.name] = {{"users", group.users}, {"metrics", to_json(group.values)}};
+    if (group.rows > 0) json[group.name]["rows"] = group.rows;
   }
+  return json;
+}
+
+std::vector<GroupValues> groups_from_json(const Json& json, const std::string& where) {
+  if (!json.is_object()) refuse(where, cat("got ", json.type_name(), ", expected an object"));
+  std::vector<GroupValues> groups;
+  for (const auto& [name, group] : json.items())
+    groups.push_back(group_from_json(name, group, cat(where, ".", name)));
+  return groups;
+}
+
+Json to_json(const MetricsFile& metrics) {
   Json json = {{"schema", MetricsFile::schema},
                {"protocol", to_json(metrics.protocol)},
                {"valid", to_json(metrics.valid)},
                {"test", to_json(metrics.test)},
-               {"groups", groups}};
+               {"groups", to_json(metrics.groups)}};
   if (metrics.final_run) json["final"] = true;
   return json;
 }
@@ -59,9 +75,7 @@ MetricsFile metrics_from_json(const Json& json, const std::string& where) {
   metrics.protocol = protocol_from_json(section(json, "protocol", where), where + ": protocol");
   metrics.valid = values_from_json(section(json, "valid", where), where + ": valid");
   metrics.test = values_from_json(section(json, "test", where), where + ": test");
-  for (const auto& [name, group] : section(json, "groups", where).items()) {
-    metrics.groups.push_back(group_from_json(name, group, cat(where, ": groups.", name)));
-  }
+  metrics.groups = groups_from_json(section(json, "groups", where), where + ": groups");
   return metrics;
 }
 

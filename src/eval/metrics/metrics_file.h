@@ -12,8 +12,8 @@
 namespace kindred::eval {
 
 /// {"schema": 1, "protocol": {name, negatives, seed, file, mask}, "valid": {name: value},
-///  "test": {name: value}, "groups": {group: {"users": n, "metrics": {name: value}}}}; of a run
-/// trained on everything also "final": true, and no value.
+///  "test": {name: value}, "groups": {group: {"users": n, "metrics": {name: value}}}}; groups of
+/// labelled rows say "rows" too; a run trained on everything says "final": true and has no value.
 struct MetricsFile {
   static constexpr int schema = 1;
 
@@ -22,6 +22,10 @@ struct MetricsFile {
   std::vector<GroupValues> groups;  ///< of the test part
   bool final_run = false;           ///< trained on everything, so that nothing can be judged
 };
+
+Json to_json(const std::vector<GroupValues>& groups);
+/// Throws `bad_data` with `where` on a group without its users or with a value that is no number.
+std::vector<GroupValues> groups_from_json(const Json& json, const std::string& where);
 
 Json to_json(const MetricsFile& metrics);
 /// Throws `bad_data` with `where`: a newer schema, a missing section, a value that is no number or

@@ -16,7 +16,7 @@ Stratum empty_stratum(int64_t users, size_t metrics) {
   const auto n = static_cast<size_t>(users);
   return {users, std::vector(metrics, std::vector(n, 0.0)),
           std::vector(metrics, std::vector(n, 0.0)),
-          std::vector<std::vector<std::shared_ptr<const AucPair>>>(metrics)};
+          std::vector<std::vector<std::shared_ptr<const PooledPair>>>(metrics)};
 }
 
 [[noreturn]] void refuse(const std::string& message) {
@@ -94,13 +94,16 @@ double numerator(const PointwiseUser& user, MetricKind kind) {
       return user.ndcg;
     case MetricKind::logloss:
       return user.loss;
+    case MetricKind::brier:
+      return user.squares;
     default:
       return std::numeric_limits<double>::quiet_NaN();
   }
 }
 
 double denominator(const PointwiseUser& user, MetricKind kind) {
-  if (kind == MetricKind::logloss) return static_cast<double>(user.rows);
+  if (kind == MetricKind::logloss || kind == MetricKind::brier)
+    return static_cast<double>(user.rows);
   if (!user.counts()) return 0;
   return kind == MetricKind::gauc ? static_cast<double>(user.positives) : 1;
 }
@@ -112,7 +115,13 @@ void add_pointwise(const PointwiseRows& run, const PointwiseRows& reference,
   for (size_t m = 0; m < metrics.size(); ++m) {
     const MetricKind kind = metrics[m].kind;
     if (kind == MetricKind::auc) {
-      stratum.auc[m].push_back(std::make_shared<AucPair>(run, reference));
+      stratum.pooled[m].push_back(std::make_shared<AucPair>(run, reference));
+      continue;
+    }
+    if (kind == MetricKind::ece) {
+      // Of scores that are no probabilities nothing is left: weight 0, n/a.
+      if (all_probabilities(run) && all_probabilities(reference))
+        stratum.pooled[m].push_back(std::make_shared<EcePair>(run, reference, metrics[m].k));
       continue;
     }
     // A run whose scores are no probabilities has no log loss at all, not one over some users.

@@ -16,10 +16,20 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double smallest_probability = 1e-15;
 
+bool is_probability(float score) {
+  return score >= 0.0f && score <= 1.0f;
+}
+
 double row_loss(float label, float score) {
-  if (!(score >= 0.0f && score <= 1.0f)) return nan;
+  if (!is_probability(score)) return nan;
   const double p = std::clamp<double>(score, smallest_probability, 1 - smallest_probability);
   return label > 0 ? -std::log(p) : -std::log1p(-p);
+}
+
+double row_square(float label, float score) {
+  if (!is_probability(score)) return nan;
+  const double error = double{score} - double{label};
+  return error * error;
 }
 
 // Row numbers by user, in the rows' order.
@@ -49,9 +59,9 @@ struct Weighted {
 double mean_over_users(const std::vector<PointwiseUser>& users, MetricKind kind) {
   Weighted total;
   for (const PointwiseUser& user : users) {
-    if (kind == MetricKind::logloss) {
+    if (kind == MetricKind::logloss || kind == MetricKind::brier) {
       if (user.rows > 0) {
-        total.sum += user.loss;
+        total.sum += kind == MetricKind::brier ? user.squares : user.loss;
         total.weight += static_cast<double>(user.rows);
       }
     } else if (user.counts()) {
@@ -129,6 +139,31 @@ double logloss(std::span<const float> labels, std::span<const float> scores) {
   return labels.empty() ? nan : sum / static_cast<double>(labels.size());
 }
 
+double brier(std::span<const float> labels, std::span<const float> scores) {
+  double sum = 0;
+  for (size_t r = 0; r < labels.size(); ++r) sum += row_square(labels[r], scores[r]);
+  return labels.empty() ? nan : sum / static_cast<double>(labels.size());
+}
+
+int probability_bin(float score, int bins) {
+  return std::min(static_cast<int>(double{score} * bins), bins - 1);
+}
+
+double ece(std::span<const float> labels, std::span<const float> scores, int bins) {
+  if (labels.empty() || !std::ranges::all_of(scores, is_probability)) return nan;
+  std::vector<double> gaps(static_cast<size_t>(bins), 0.0);  // labels - scores, summed
+  for (size_t r = 0; r < labels.size(); ++r)
+    gaps[static_cast<size_t>(probability_bin(scores[r], bins))] +=
+        double{labels[r]} - double{scores[r]};
+  double sum = 0;
+  for (const double gap : gaps) sum += std::abs(gap);
+  return sum / static_cast<double>(labels.size());
+}
+
+bool all_probabilities(const PointwiseRows& rows) {
+  return rows.probabilities && std::ranges::all_of(rows.score, is_probability);
+}
+
 std::vector<PointwiseUser> pointwise_users(const PointwiseRows& rows, int64_t n_users) {
   check_rows(rows, n_users);
   const data::Csr by_user = rows_by_user(rows, n_users);
@@ -143,7 +178,9 @@ std::vector<PointwiseUser> pointwise_users(const PointwiseRows& rows, int64_t n_
       scores.push_back(rows.score[static_cast<size_t>(r)]);
       user.positives += labels.back() > 0 ? 1 : 0;
       user.loss += row_loss(labels.back(), scores.back());
+      user.squares += row_square(labels.back(), scores.back());
     }
+    if (!rows.probabilities) user.loss = user.squares = nan;
     user.rows = static_cast<int64_t>(labels.size());
     user.auc = user.counts() ? auc(labels, scores) : nan;
     user.ndcg = user.counts() ? pointwise_ndcg(labels, scores) : nan;
@@ -159,6 +196,8 @@ NamedValues pointwise_metrics(const PointwiseRows& rows, int64_t n_users,
     double value = nan;
     if (metric.kind == MetricKind::auc) {
       value = auc(rows.label, rows.score);
+    } else if (metric.kind == MetricKind::ece) {
+      if (rows.probabilities) value = ece(rows.label, rows.score, metric.k);
     } else if (metric_info(metric.kind).family == MetricFamily::pointwise) {
       value = mean_over_users(users, metric.kind);
     }
@@ -167,12 +206,11 @@ NamedValues pointwise_metrics(const PointwiseRows& rows, int64_t n_users,
   return values;
 }
 
-PointwiseRows select_rows(const PointwiseRows& rows, std::span<const uint8_t> users,
-                          std::span<const uint8_t> items) {
+PointwiseRows select_rows(const PointwiseRows& rows, const Group& group) {
   PointwiseRows chosen;
+  chosen.probabilities = rows.probabilities;
   for (size_t r = 0; r < rows.user.size(); ++r) {
-    if (!users.empty() && users[static_cast<size_t>(rows.user[r])] == 0) continue;
-    if (!items.empty() && items[static_cast<size_t>(rows.item[r])] == 0) continue;
+    if (!group.holds(rows.user[r], rows.item[r])) continue;
     chosen.user.push_back(rows.user[r]);
     chosen.item.push_back(rows.item[r]);
     chosen.label.push_back(rows.label[r]);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "eval/metrics/groups.h"
 #include "eval/metrics/metric.h"
 #include "eval/metrics/user_metrics.h"
 #include "eval/metrics/values.h"
@@ -21,6 +22,9 @@ struct PointwiseRows {
   std::vector<data::Index> item;
   std::vector<float> label;  ///< 0 or 1
   std::vector<float> score;
+  /// Whether the scores are probabilities of label 1 (a score outside [0, 1] is none all the same);
+  /// logloss, brier and ece are not defined without.
+  bool probabilities = true;
 
   int64_t size() const { return static_cast<int64_t>(user.size()); }
 };
@@ -41,14 +45,29 @@ double pointwise_ndcg(std::span<const float> labels, std::span<const float> scor
 /// when there is no row or a score is NaN or outside [0, 1].
 double logloss(std::span<const float> labels, std::span<const float> scores);
 
+/// Mean of (score - label)^2; NaN when there is no row or a score is NaN or outside [0, 1].
+double brier(std::span<const float> labels, std::span<const float> scores);
+
+/// Expected calibration error over `bins` bins of equal width, each closed below, the last one also
+/// above: sum over bins of |sum of labels - sum of scores| / rows. NaN as for brier.
+double ece(std::span<const float> labels, std::span<const float> scores, int bins);
+
+/// The bin of a probability among `bins` of equal width.
+int probability_bin(float score, int bins);
+
+/// Whether every score is a probability.
+bool all_probabilities(const PointwiseRows& rows);
+
 /// What each user contributes: `uauc`, `gauc`, `ndcg` are means of these columns over users that
-/// count (gauc weighted by positives), `logloss` is the sum of losses over the sum of rows.
+/// count (gauc weighted by positives), `logloss` and `brier` are the sum of losses and of squares
+/// over the sum of rows.
 struct PointwiseUser {
   int64_t rows = 0;
   int64_t positives = 0;
-  double auc = 0;   ///< NaN where the user does not count
-  double ndcg = 0;  ///< NaN where the user does not count
-  double loss = 0;  ///< sum over its rows; NaN where a score is no probability
+  double auc = 0;      ///< NaN where the user does not count
+  double ndcg = 0;     ///< NaN where the user does not count
+  double loss = 0;     ///< sum over its rows; NaN where a score is no probability
+  double squares = 0;  ///< of the errors, summed over its rows; NaN where a score is no probability
   bool counts() const { return rows >= 2 && positives > 0 && positives < rows; }
 };
 
@@ -59,8 +78,7 @@ std::vector<PointwiseUser> pointwise_users(const PointwiseRows& rows, int64_t n_
 NamedValues pointwise_metrics(const PointwiseRows& rows, int64_t n_users,
                               std::span<const Metric> metrics);
 
-/// The rows of a group: `users` or `items` hold one flag each by number, empty for all.
-PointwiseRows select_rows(const PointwiseRows& rows, std::span<const uint8_t> users,
-                          std::span<const uint8_t> items);
+/// The rows that lie in a group.
+PointwiseRows select_rows(const PointwiseRows& rows, const Group& group);
 
 }  // namespace kindred::eval

@@ -126,8 +126,8 @@ std::vector<Lanes> weighted_sums(const Layout& layout, const Counts& counts) {
   return sums;
 }
 
-Lanes auc_statistic(const std::vector<std::shared_ptr<const AucPair>>& pairs,
-                    const Counts& counts) {
+Lanes pooled_statistic(const std::vector<std::shared_ptr<const PooledPair>>& pairs,
+                       const Counts& counts) {
   Lanes values{};
   for (const auto& pair : pairs) {
     Lanes one;
@@ -140,9 +140,9 @@ Lanes auc_statistic(const std::vector<std::shared_ptr<const AucPair>>& pairs,
 // The statistic of every metric in one block of resamples: [metrics].
 std::vector<Lanes> statistics(const Stratum& stratum, const Layout& layout, const Counts& counts) {
   std::vector<Lanes> sums = weighted_sums(layout, counts);
-  for (size_t m = 0; m < stratum.auc.size(); ++m) {
-    if (!stratum.auc[m].empty()) {
-      sums[m] = auc_statistic(stratum.auc[m], counts);
+  for (size_t m = 0; m < stratum.pooled.size(); ++m) {
+    if (!stratum.pooled[m].empty()) {
+      sums[m] = pooled_statistic(stratum.pooled[m], counts);
       continue;
     }
     const int64_t column = layout.weight_column[m];
@@ -151,15 +151,15 @@ std::vector<Lanes> statistics(const Stratum& stratum, const Layout& layout, cons
       sums[m][b] = weight > 0 ? sums[m][b] / weight : nan;
     }
   }
-  sums.resize(stratum.auc.size());
+  sums.resize(stratum.pooled.size());
   return sums;
 }
 
 double observed_in(const Stratum& stratum, size_t metric) {
-  if (!stratum.auc[metric].empty()) {
+  if (!stratum.pooled[metric].empty()) {
     double sum = 0;
-    for (const auto& pair : stratum.auc[metric]) sum += pair->difference();
-    return sum / static_cast<double>(stratum.auc[metric].size());
+    for (const auto& pair : stratum.pooled[metric]) sum += pair->difference();
+    return sum / static_cast<double>(stratum.pooled[metric].size());
   }
   double difference = 0, weight = 0;
   for (int64_t u = 0; u < stratum.users; ++u) {
@@ -171,10 +171,19 @@ double observed_in(const Stratum& stratum, size_t metric) {
 
 }  // namespace
 
-AucPair::AucPair(const PointwiseRows& run, const PointwiseRows& reference)
-    : run_(sorted(run)), reference_(sorted(reference)) {
-  for (const data::Index user : run.user) n_users_ = std::max<int64_t>(n_users_, user + 1);
+PooledPair::PooledPair(const PointwiseRows& rows) {
+  for (const data::Index user : rows.user) n_users_ = std::max<int64_t>(n_users_, user + 1);
 }
+
+double PooledPair::difference() const {
+  const std::vector<float> once(static_cast<size_t>(n_users_) * width, 1.0f);
+  Lanes values;
+  differences(once, values);
+  return values[0];
+}
+
+AucPair::AucPair(const PointwiseRows& run, const PointwiseRows& reference)
+    : PooledPair(run), run_(sorted(run)), reference_(sorted(reference)) {}
 
 AucPair::Sorted AucPair::sorted(const PointwiseRows& rows) {
   Sorted result;
@@ -216,11 +225,44 @@ void AucPair::differences(std::span<const float> counts, std::span<double> out) 
   for (int b = 0; b < width; ++b) out[b] = run[b] - reference[b];
 }
 
-double AucPair::difference() const {
-  const std::vector<float> once(static_cast<size_t>(n_users_) * width, 1.0f);
-  Lanes values;
-  differences(once, values);
-  return values[0];
+EcePair::EcePair(const PointwiseRows& run, const PointwiseRows& reference, int bins)
+    : PooledPair(run),
+      bins_(bins),
+      user_(run.user),
+      run_(binned(run)),
+      reference_(binned(reference)) {}
+
+EcePair::Binned EcePair::binned(const PointwiseRows& rows) const {
+  Binned result;
+  for (size_t r = 0; r < rows.user.size(); ++r) {
+    result.bin.push_back(probability_bin(rows.score[r], bins_));
+    result.gap.push_back(double{rows.label[r]} - double{rows.score[r]});
+  }
+  return result;
+}
+
+void EcePair::errors(const Binned& rows, std::span<const float> counts,
+                     std::span<double> out) const {
+  std::vector<Lanes> gaps(static_cast<size_t>(bins_));  // summed over the rows of a bin
+  Lanes drawn{}, sum{};
+  for (size_t r = 0; r < user_.size(); ++r) {
+    const float* count = counts.data() + static_cast<size_t>(user_[r]) * width;
+    Lanes& gap = gaps[static_cast<size_t>(rows.bin[r])];
+    for (int b = 0; b < width; ++b) {
+      gap[b] += count[b] * rows.gap[r];
+      drawn[b] += count[b];
+    }
+  }
+  for (const Lanes& gap : gaps)
+    for (int b = 0; b < width; ++b) sum[b] += std::abs(gap[b]);
+  for (int b = 0; b < width; ++b) out[b] = drawn[b] > 0 ? sum[b] / drawn[b] : nan;
+}
+
+void EcePair::differences(std::span<const float> counts, std::span<double> out) const {
+  Lanes run, reference;
+  errors(run_, counts, run);
+  errors(reference_, counts, reference);
+  for (int b = 0; b < width; ++b) out[b] = run[b] - reference[b];
 }
 
 std::vector<double> observed(const PairedRuns& pair) {

@@ -13,17 +13,28 @@ namespace kindred::eval {
 /// Resamples handled together: the counts of a user are one cache line.
 inline constexpr int resample_width = 16;
 
-/// Rows of two runs sorted by score, for AUCs under user weights.
-class AucPair {
+/// A statistic of two runs over all rows at once. Both have the same users and labels row by row.
+class PooledPair {
  public:
-  /// Both runs have the same users and labels row by row.
-  AucPair(const PointwiseRows& run, const PointwiseRows& reference);
-
-  /// AUC(run) - AUC(reference) with every user drawn once.
+  virtual ~PooledPair() = default;
+  /// The statistic of the run minus the reference's with every user drawn once.
   double difference() const;
   /// As above for each resample: `counts` [users, resample_width] says how often a user was drawn;
-  /// NaN where one label is missing.
-  void differences(std::span<const float> counts, std::span<double> out) const;
+  /// NaN where it is not defined.
+  virtual void differences(std::span<const float> counts, std::span<double> out) const = 0;
+
+ protected:
+  explicit PooledPair(const PointwiseRows& rows);
+
+ private:
+  int64_t n_users_ = 0;
+};
+
+/// Areas under the ROC curve: rows sorted by score.
+class AucPair : public PooledPair {
+ public:
+  AucPair(const PointwiseRows& run, const PointwiseRows& reference);
+  void differences(std::span<const float> counts, std::span<double> out) const override;
 
  private:
   struct Sorted {
@@ -35,7 +46,25 @@ class AucPair {
   static void areas(const Sorted& rows, std::span<const float> counts, std::span<double> out);
 
   Sorted run_, reference_;
-  int64_t n_users_ = 0;
+};
+
+/// Expected calibration errors over bins of equal width; the scores must be probabilities.
+class EcePair : public PooledPair {
+ public:
+  EcePair(const PointwiseRows& run, const PointwiseRows& reference, int bins);
+  void differences(std::span<const float> counts, std::span<double> out) const override;
+
+ private:
+  struct Binned {
+    std::vector<int32_t> bin;  ///< by row
+    std::vector<double> gap;   ///< label - probability, by row
+  };
+  Binned binned(const PointwiseRows& rows) const;
+  void errors(const Binned& rows, std::span<const float> counts, std::span<double> out) const;
+
+  int bins_;
+  std::vector<data::Index> user_;  ///< by row
+  Binned run_, reference_;
 };
 
 /// The statistic of every metric on the data as they are: [metrics].

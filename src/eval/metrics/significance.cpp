@@ -53,7 +53,7 @@ double standard_deviation(std::span<const double> values) {
 int64_t counted_users(const PairedRuns& pair, size_t metric) {
   int64_t users = 0;
   for (const Stratum& stratum : pair.strata) {
-    users += stratum.auc[metric].empty()
+    users += stratum.pooled[metric].empty()
                  ? std::ranges::count_if(stratum.weights[metric], [](double w) { return w > 0; })
                  : stratum.users;
   }
@@ -63,7 +63,7 @@ int64_t counted_users(const PairedRuns& pair, size_t metric) {
 // Whether the metric is a plain mean over users: what the t test and the sign test speak of.
 bool plain_mean(const PairedRuns& pair, size_t metric) {
   return std::ranges::all_of(pair.strata, [&](const Stratum& stratum) {
-    return stratum.auc[metric].empty() &&
+    return stratum.pooled[metric].empty() &&
            std::ranges::all_of(stratum.weights[metric], [](double w) { return w == 0 || w == 1; });
   });
 }

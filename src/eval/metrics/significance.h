@@ -31,19 +31,19 @@ struct BootstrapOptions {
   int threads = 1;                ///< results do not depend on it
 };
 
-/// Rows of two runs ready for weighted AUCs: the pooled statistic that is no mean over users.
-class AucPair;
+/// Rows of two runs ready for a pooled statistic that is no mean over users, users weighted.
+class PooledPair;
 
 /// The users of one split in two runs. For metric m the difference of the runs is
-/// sum_u differences[m][u] / sum_u weights[m][u]; where `auc[m]` is not empty, the mean over its
-/// pairs of the difference of AUCs over all rows, users weighted.
+/// sum_u differences[m][u] / sum_u weights[m][u]; where `pooled[m]` is not empty, the mean over its
+/// pairs of the difference of their statistics over all rows, users weighted.
 struct Stratum {
   int64_t users = 0;
   std::vector<std::vector<double>> differences;  ///< [metrics][users]; 0 where the weight is 0
   std::vector<std::vector<double>>
       weights;  ///< [metrics][users]; 0 where not defined in either run
-  std::vector<std::vector<std::shared_ptr<const AucPair>>>
-      auc;  ///< [metrics]; empty for other metrics
+  std::vector<std::vector<std::shared_ptr<const PooledPair>>>
+      pooled;  ///< [metrics]; empty for other metrics than auc and ece
 };
 
 /// One run against another.

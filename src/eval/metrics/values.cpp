@@ -67,6 +67,13 @@ std::string display_value(double value, int digits) {
   return shown;
 }
 
+bool Protocol::operator==(const Protocol& other) const {
+  if (name != other.name || mask != other.mask || unseen != other.unseen) return false;
+  if (sha256 && other.sha256) return *sha256 == *other.sha256;
+  return sha256 == other.sha256 && negatives == other.negatives && seed == other.seed &&
+         file == other.file;
+}
+
 std::string describe(const Protocol& protocol) {
   std::string text;
   if (protocol.name == "full") {
@@ -74,6 +81,7 @@ std::string describe(const Protocol& protocol) {
   } else if (protocol.name == "candidates") {
     if (protocol.file) {
       text = "candidates of " + *protocol.file;
+      if (protocol.sha256) text += cat(" (SHA-256 ", protocol.sha256->substr(0, 12), ")");
     } else {
       text = "relevant item among sampled candidates";
       if (protocol.negatives)
@@ -97,6 +105,7 @@ Json to_json(const Protocol& protocol) {
                {"file", or_null(protocol.file)},
                {"mask", protocol.mask.empty() ? Json(nullptr) : Json(protocol.mask)}};
   if (protocol.unseen) json["users"] = "unseen";
+  if (protocol.sha256) json["sha256"] = *protocol.sha256;
   return json;
 }
 
@@ -121,6 +130,10 @@ Protocol protocol_from_json(const Json& object, const std::string& where) {
   if (const Json* value = member(object, "mask")) {
     if (!value->is_string()) refuse(where, "'mask' is not a text");
     protocol.mask = value->get<std::string>();
+  }
+  if (const Json* value = member(object, "sha256")) {
+    if (!value->is_string()) refuse(where, "'sha256' is not a text");
+    protocol.sha256 = value->get<std::string>();
   }
   if (const Json* value = member(object, "users")) protocol.unseen = *value == "unseen";
   return protocol;

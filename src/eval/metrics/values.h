@@ -34,11 +34,14 @@ struct Protocol {
   std::string name = "full";         ///< full, candidates or pointwise
   std::optional<int64_t> negatives;  ///< sampled negatives a user (candidates)
   std::optional<uint64_t> seed;      ///< of the negatives
-  std::optional<std::string> file;   ///< of given candidates
+  std::optional<std::string> file;   ///< of given candidates, or written ones
   std::string mask;     ///< parts whose items are left out of rankings, such as "train+valid"
   bool unseen = false;  ///< everybody was served as a person never seen, from the history alone
+  std::optional<std::string> sha256 = {};  ///< of the candidates' file: what it held
 
-  bool operator==(const Protocol&) const = default;
+  /// Equal protocols give comparable numbers: a file of candidates is told by its content, whatever
+  /// it is called and however it was drawn.
+  bool operator==(const Protocol& other) const;
 };
 
 /// One line for captions: "full ranking, train+valid items masked",

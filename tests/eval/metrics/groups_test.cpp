@@ -35,11 +35,29 @@ TEST(Groups, Parse) {
 }
 
 TEST(Groups, MistakesAreConfigurationErrors) {
-  for (const char* text :
-       {"", "user-activty", "user-activity:1", "user-activity:101",
-        "user-activity:", "user-activity:[5,5)", "user-activity:[5,10]",
-        "user-activity:[0,5),[4,9)", "user-activity:[0,5)[5,9)", "user-activity:[-1,5)",
-        "cold-users:3", "user-activity:[a,b)", "user-activity:[0,5),"}) {
+  for (const char* text : {"",
+                           "user-activty",
+                           "user-activity:1",
+                           "user-activity:101",
+                           "user-activity:",
+                           "user-activity:[5,5)",
+                           "user-activity:[5,10]",
+                           "user-activity:[0,5),[4,9)",
+                           "user-activity:[0,5)[5,9)",
+                           "user-activity:[-1,5)",
+                           "cold-users:3",
+                           "user-activity:[a,b)",
+                           "user-activity:[0,5),",
+                           "pairs",
+                           "pairs:0",
+                           "pairs:x",
+                           "pairs-code:3",
+                           "items-top",
+                           "items-top:35",
+                           "items-top:0%",
+                           "items-bottom:100%",
+                           "items-bottom:x%",
+                           "items-top:35%%"}) {
     try {
       parse_group(text);
       ADD_FAILURE() << text;
@@ -58,7 +76,7 @@ TEST(Groups, ColdAndIntervals) {
   const std::vector<int64_t> users{0, 3, 7}, items{0, 0, 12};
   const std::vector<GroupSpec> specs{parse_group("cold-users"), parse_group("cold-items"),
                                      parse_group("user-activity:[0,5),[5,10),[10,inf)")};
-  const std::vector<Group> groups = make_groups(specs, users, items);
+  const std::vector<Group> groups = make_groups(specs, {users, items});
   EXPECT_THAT(names(groups), ElementsAre("cold-users", "warm-users", "cold-items", "warm-items",
                                          "user-activity [0,5)", "user-activity [5,10)"))
       << "empty groups are left out";
@@ -76,8 +94,47 @@ TEST(Groups, QuantilesNeverPartEqualCounts) {
               ElementsAre(CountInterval{3, unbounded}));
   EXPECT_TRUE(quantile_intervals({}, 4).empty());
   const std::vector<GroupSpec> specs{parse_group("item-popularity:2")};
-  const std::vector<Group> groups = make_groups(specs, {}, counts);
+  const std::vector<Group> groups = make_groups(specs, {{}, counts});
   EXPECT_THAT(names(groups), ElementsAre("item-popularity [1,2)", "item-popularity [2,inf)"));
+}
+
+using Flags = std::vector<uint8_t>;
+
+TEST(Groups, PairsGoByUserAndItemTogether) {
+  const std::vector<int64_t> users{0, 3, 4}, items{3, 2, 9, 0};
+  const std::vector<GroupSpec> specs{parse_group("pairs:3"), parse_group("pairs-code")};
+  const std::vector<Group> groups = make_groups(specs, {users, items});
+  EXPECT_THAT(names(groups),
+              ElementsAre("warm-pairs:3", "cold-pairs:3", "warm-pairs-code", "cold-pairs-code"));
+  const auto rows = [&](const Group& group) {
+    Flags all;
+    for (int64_t user = 0; user < 3; ++user)
+      for (int64_t item = 0; item < 4; ++item) all.push_back(group.holds(user, item) ? 1 : 0);
+    return all;
+  };
+  EXPECT_EQ(rows(groups[0]), (Flags{0, 0, 0, 0, 1, 0, 1, 0, 1, 0, 1, 0})) << "both have three";
+  EXPECT_EQ(rows(groups[1]), (Flags{1, 1, 1, 1, 0, 1, 0, 1, 0, 1, 0, 1})) << "the rest";
+  EXPECT_EQ(rows(groups[2]), (Flags{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0})) << "more than three";
+  EXPECT_EQ(rows(groups[3]), (Flags{1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1})) << "one unseen";
+  const std::vector<int64_t> all_rows{5, 5, 5};
+  const std::vector<Group> by_rows =
+      make_groups(specs, {.users = users, .items = items, .user_rows = all_rows});
+  EXPECT_TRUE(by_rows[0].holds(0, 0)) << "rows of any label count";
+}
+
+TEST(Groups, SharesOfTheItemsBreakTiesByTheirPlaces) {
+  const std::vector<int64_t> items{5, 1, 1, 7, 1, 0};
+  const std::vector<uint32_t> ties{0, 5, 1, 2, 3, 4};
+  const std::vector<GroupSpec> specs{parse_group("items-top:50%"), parse_group("items-bottom:35%"),
+                                     parse_group("items-bottom:1%")};
+  const std::vector<Group> groups = make_groups(specs, {.items = items, .item_ties = ties});
+  EXPECT_THAT(names(groups), ElementsAre("items-top:50%", "items-bottom:35%", "items-bottom:1%"));
+  EXPECT_EQ(groups[0].member, (Flags{1, 0, 1, 1, 0, 0}));
+  EXPECT_EQ(groups[1].member, (Flags{0, 1, 0, 0, 0, 1})) << "2.1 items are 2";
+  EXPECT_EQ(groups[2].member, (Flags{0, 0, 0, 0, 0, 1})) << "never none";
+  EXPECT_TRUE(groups[0].of_items);
+  EXPECT_TRUE(need_item_ties(specs));
+  EXPECT_FALSE(need_item_ties(std::vector<GroupSpec>{parse_group("cold-items")}));
 }
 
 UserMetrics small_matrix() {

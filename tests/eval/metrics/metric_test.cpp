@@ -43,14 +43,19 @@ TEST(Metric, EveryNameParsesBackToItself) {
                                        "gauc",
                                        "ndcg",
                                        "logloss",
+                                       "brier",
+                                       "ece@10",
                                        "exact@1",
-                                       "title-contains@1"};
+                                       "title-contains@1",
+                                       "valid@1"};
   const std::vector<Metric> metrics = parse_metrics(names);
   EXPECT_EQ(metric_names(metrics), names);
   std::set<MetricKind> kinds;
   for (const Metric& metric : metrics) kinds.insert(metric.kind);
   EXPECT_EQ(kinds.size(), all_metrics().size()) << "a kind has no name in this list";
   EXPECT_EQ(largest_cutoff(metrics), 100);
+  EXPECT_EQ(largest_cutoff(parse_metrics(std::vector<std::string>{"ece@500", "recall@20"})), 20)
+      << "bins are no depth of lists";
 }
 
 TEST(Metric, NdcgWithAndWithoutCutoffAreTwoMetrics) {
@@ -68,6 +73,9 @@ TEST(Metric, MistakesAreNamedWithTheNearestName) {
     EXPECT_THAT(message(name), HasSubstr("expected a cut-off from 1")) << name;
   }
   EXPECT_THAT(message("exact@5"), HasSubstr("exact@1"));
+  EXPECT_THAT(message("valid@2"), HasSubstr("valid@1"));
+  EXPECT_THAT(message("ece"), HasSubstr("'ece@10'"));
+  EXPECT_THAT(message("brier@3"), HasSubstr("has no cut-off"));
   EXPECT_THAT(message(""), HasSubstr("unknown metric"));
 }
 
@@ -137,6 +145,18 @@ TEST(Values, ProtocolsDescribeThemselves) {
        {Protocol{"full", {}, {}, {}, "train"}, Protocol{"candidates", 99, 7, "f", ""}}) {
     EXPECT_EQ(protocol_from_json(to_json(protocol), "here"), protocol);
   }
+  Protocol given{"candidates", {}, {}, "c.tsv", "none"};
+  given.sha256 = "0123456789abcdef";
+  EXPECT_EQ(describe(given), "candidates of c.tsv (SHA-256 0123456789ab), nothing masked");
+  EXPECT_EQ(protocol_from_json(to_json(given), "here").sha256, given.sha256);
+  Protocol moved = given, other = given;
+  moved.file = "elsewhere/d.tsv";
+  moved.negatives = 19;
+  EXPECT_EQ(moved, given) << "the same candidates, whatever the file is called";
+  other.sha256 = "f";
+  EXPECT_NE(other, given);
+  other.sha256.reset();
+  EXPECT_NE(other, given) << "nothing says that they are the same";
   EXPECT_THROW(protocol_from_json(parse_json(R"({"negatives":3})", "x"), "here"), Error);
   EXPECT_THROW(protocol_from_json(parse_json(R"({"name":"full","seed":"a"})", "x"), "here"), Error);
 }

@@ -98,6 +98,44 @@ PointwiseRows four_users() {
   return rows;
 }
 
+TEST(Pointwise, BrierAndCalibrationByHand) {
+  const Floats labels{1, 0, 1, 1, 0}, scores{0.75f, 0.25f, 0.5f, 1, 0.625f};
+  EXPECT_DOUBLE_EQ(brier(labels, scores), (0.0625 + 0.0625 + 0.25 + 0 + 0.390625) / 5);
+  // Four bins: [.25, .5) holds the second row, [.5, .75) the third and fifth, [.75, 1] the others.
+  EXPECT_DOUBLE_EQ(ece(labels, scores, 4), (0.25 + std::abs(1 - 1.125) + 0.25) / 5);
+  EXPECT_DOUBLE_EQ(ece(labels, scores, 1), std::abs(3 - 3.125) / 5);
+  EXPECT_EQ(probability_bin(0, 10), 0);
+  EXPECT_EQ(probability_bin(1, 10), 9);
+  EXPECT_EQ(probability_bin(0.5f, 10), 5) << "bins are closed below";
+  EXPECT_TRUE(std::isnan(brier(labels, Floats{0, 0, 0, 0, 1.5f})));
+  EXPECT_TRUE(std::isnan(ece(labels, Floats{0, 0, 0, 0, -0.5f}, 10)));
+  EXPECT_TRUE(std::isnan(ece({}, {}, 10)));
+}
+
+TEST(Pointwise, ScoresThatAreNoProbabilitiesHaveNoLoss) {
+  const std::vector<Metric> metrics =
+      parse_metrics(std::vector<std::string>{"auc", "uauc", "logloss", "brier", "ece@10"});
+  PointwiseRows rows;
+  rows.user = {0, 0, 1, 1};
+  rows.item = {0, 1, 0, 1};
+  rows.label = {1, 0, 1, 0};
+  rows.score = {.5f, .25f, .75f, .5f};
+  const NamedValues probabilities = pointwise_metrics(rows, 2, metrics);
+  EXPECT_DOUBLE_EQ(value_of(probabilities, "brier"), (.25 + .0625 + .0625 + .25) / 4);
+  EXPECT_DOUBLE_EQ(value_of(probabilities, "ece@10"), (std::abs(1 - 1.0) + .25 + .25) / 4);
+  rows.probabilities = false;
+  EXPECT_TRUE(all_probabilities(four_users()));
+  EXPECT_FALSE(all_probabilities(rows));
+  const NamedValues raw = pointwise_metrics(rows, 2, metrics);
+  for (const char* name : {"logloss", "brier", "ece@10"})
+    EXPECT_TRUE(std::isnan(value_of(raw, name))) << name;
+  for (const char* name : {"auc", "uauc"})
+    EXPECT_EQ(value_of(raw, name), value_of(probabilities, name));
+  const Evaluation grouped =
+      evaluate_pointwise(rows, {"a", "b"}, metrics, std::vector<Group>{{"a", false, {1, 0}}});
+  EXPECT_TRUE(std::isnan(value_of(grouped.groups[0].values, "brier")));
+}
+
 TEST(Pointwise, UserMeansAndWeights) {
   const std::vector<Metric> metrics =
       parse_metrics(std::vector<std::string>{"auc", "uauc", "gauc", "ndcg", "logloss", "recall@3"});
@@ -126,6 +164,13 @@ TEST(Pointwise, GroupsTakeRowsOfTheirUsersAndItems) {
   EXPECT_EQ(result.groups[1].users, 3);  // items 0 and 2: rows of users 1, 0, 1, 2
   EXPECT_DOUBLE_EQ(value_of(result.groups[1].values, "uauc"), 0);
   EXPECT_DOUBLE_EQ(value_of(result.groups[1].values, "auc"), (0.0 + 0 + 0 + 1) / 4);
+  EXPECT_EQ(result.groups[1].rows, 4);
+  const std::vector<Group> pairs{{"warm", false, {0, 1, 0, 0}, {1, 1, 0, 0, 0, 0}, false},
+                                 {"cold", false, {1, 0, 1, 1}, {0, 0, 1, 1, 1, 1}, true}};
+  const Evaluation apart = evaluate_pointwise(four_users(), {"a", "b", "c", "d"}, metrics, pairs);
+  EXPECT_EQ(apart.groups[0].rows, 2) << "the rows of user 1 with items 0 and 1";
+  EXPECT_EQ(apart.groups[1].rows, 7);
+  EXPECT_EQ(apart.groups[0].users, 1);
   EXPECT_EQ(result.users.metric_count(), 1);
   EXPECT_EQ(result.users.count(0), 2);
   EXPECT_DOUBLE_EQ(result.users.mean(0), 0.5);
@@ -149,13 +194,26 @@ TEST(TextMetrics, ExactAndContained) {
   EXPECT_EQ(exact_at_1("\"Heroes\"", Titles{"\"Heroes\""}), 1);
   EXPECT_EQ(exact_at_1("\"", Titles{"\""}), 1);
   EXPECT_EQ(title_contains_at_1("I would say The Matrix.", Titles{"Heat", "The Matrix"}), 1);
-  EXPECT_EQ(title_contains_at_1("the matrix", Titles{"The Matrix"}), 0) << "case is kept";
+  EXPECT_EQ(title_contains_at_1("the matrix", Titles{"The Matrix"}), 1) << "in lower case";
+  EXPECT_EQ(title_contains_at_1("I say \"Halo 2\" or Heat", Titles{"Heat"}), 0)
+      << "only between the quotation marks";
+  EXPECT_EQ(title_contains_at_1("I say \"Halo 2\"", Titles{"Halo"}), 1);
+  EXPECT_EQ(title_contains_at_1("\"Heat", Titles{"Heat"}), 0) << "an unclosed quote leaves nothing";
+  EXPECT_EQ(title_contains_at_1("\"a\" and \"HEAT\"", Titles{"and"}), 1)
+      << "from the first mark to the last";
+  EXPECT_EQ(title_contains_at_1("\"AM\xC3\x89LIE\"", Titles{"Am\xC3\xA9lie"}), 1);
+  EXPECT_EQ(quoted_part("\"item title\" : \"Heat\""), "heat") << "words of the original's prompt";
+  EXPECT_EQ(quoted_part("\"\""), "");
+  EXPECT_EQ(quoted_part("\xFF"), "\xEF\xBF\xBD") << "bytes that are no text";
   EXPECT_TRUE(std::isnan(title_contains_at_1("anything", Titles{"", " "})));
   EXPECT_EQ(title_contains_at_1("", Titles{"Heat"}), 0);
-  const std::vector<GeneratedAnswer> answers{
-      {"a", "Heat", {"Heat"}}, {"b", "Heat!", {"Heat"}}, {"c", "x", {}}};
+  const std::vector<GeneratedAnswer> answers{{"a", "Heat", {"Heat"}, {"Up", "Heat"}},
+                                             {"b", "Heat!", {"Heat"}, {"Up", "Heat"}},
+                                             {"c", "\"Up\"", {}, {"Up", "Heat"}}};
   const Evaluation result = evaluate_generated(
-      answers, parse_metrics(std::vector<std::string>{"exact@1", "title-contains@1", "hit@1"}));
+      answers,
+      parse_metrics(std::vector<std::string>{"exact@1", "title-contains@1", "hit@1", "valid@1"}));
+  EXPECT_DOUBLE_EQ(value_of(result.values, "valid@1"), 2.0 / 3) << "whatever is relevant";
   EXPECT_DOUBLE_EQ(value_of(result.values, "exact@1"), 0.5);
   EXPECT_DOUBLE_EQ(value_of(result.values, "title-contains@1"), 1);
   EXPECT_TRUE(std::isnan(value_of(result.values, "hit@1")));

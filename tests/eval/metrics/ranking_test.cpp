@@ -177,5 +177,25 @@ TEST(Collector, ValuesGroupsAndUserMatrix) {
   EXPECT_DOUBLE_EQ(result.users.standard_error(0), 0.25);
 }
 
+TEST(Collector, PairsTakeTheRelevantItemsThatMakeOneWithTheirUser) {
+  RankingSetup setup;
+  setup.users = {"warm", "cold"};
+  setup.metrics = {{MetricKind::recall, 2}, {MetricKind::coverage, 2}};
+  setup.n_items = 4;
+  setup.groups = {{"both", false, {1, 0}, {1, 1, 0, 0}, false},
+                  {"either", false, {0, 1}, {0, 0, 1, 1}, true}};
+  RankingCollector collector(setup);
+  const std::vector<Index> ranked{0, 3, 1, 2}, relevant{0, 1, 2};
+  collector.add(0, ranked, relevant);
+  collector.add(1, ranked, relevant);
+  const Evaluation result = collector.finish();
+  EXPECT_EQ(result.groups[0].users, 1);
+  EXPECT_DOUBLE_EQ(value_of(result.groups[0].values, "recall@2"), 1.0 / 2) << "0 of {0, 1}";
+  EXPECT_TRUE(std::isnan(value_of(result.groups[0].values, "coverage@2")));
+  EXPECT_EQ(result.groups[1].users, 2);
+  EXPECT_DOUBLE_EQ(value_of(result.groups[1].values, "recall@2"), (0.0 + 1.0 / 3) / 2)
+      << "the warm user's cold item {2}, all three of the cold user";
+}
+
 }  // namespace
 }  // namespace kindred::eval

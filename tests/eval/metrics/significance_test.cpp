@@ -149,11 +149,57 @@ TEST(Bootstrap, AucOfEachResampleEqualsAucOfItsRows) {
   }
 }
 
-TEST(Bootstrap, PointwiseMeansEqualTheirDefinitions) {
+TwoRuns probabilities_fixture() {
   TwoRuns runs = pointwise_fixture();
   for (PointwiseRows* rows : {&runs.a, &runs.b}) {
     for (float& score : rows->score) score = 1 / (1 + std::exp(-score));
   }
+  return runs;
+}
+
+TEST(Bootstrap, CalibrationOfEachResampleEqualsThatOfItsRows) {
+  const TwoRuns runs = probabilities_fixture();
+  const EcePair pair(runs.a, runs.b, 5);
+  Random random(6, "test");
+  std::vector<float> counts(40 * resample_width);
+  for (float& count : counts) count = static_cast<float>(random.below(3));
+  std::vector<double> got(resample_width);
+  pair.differences(counts, got);
+  for (int b = 0; b < resample_width; ++b) {
+    std::vector<float> labels, first, second;
+    for (size_t r = 0; r < runs.a.user.size(); ++r) {
+      for (float copy = 0; copy < counts[runs.a.user[r] * resample_width + b]; ++copy) {
+        labels.push_back(runs.a.label[r]);
+        first.push_back(runs.a.score[r]);
+        second.push_back(runs.b.score[r]);
+      }
+    }
+    EXPECT_NEAR(got[b], ece(labels, first, 5) - ece(labels, second, 5), 1e-12);
+  }
+}
+
+TEST(Bootstrap, LossesArePairedOnlyBetweenProbabilities) {
+  TwoRuns runs = probabilities_fixture();
+  const std::vector<Metric> losses =
+      parse_metrics(std::vector<std::string>{"brier", "ece@10", "ece@2", "logloss"});
+  const auto paired = [&] {
+    return PairedRuns{losses, {pair_rows(std::vector{RowPair{&runs.a, &runs.b}}, 40, losses)}};
+  };
+  const std::vector<double> got = observed(paired());
+  const NamedValues a = pointwise_metrics(runs.a, 40, losses),
+                    b = pointwise_metrics(runs.b, 40, losses);
+  for (size_t m = 0; m < losses.size(); ++m)
+    EXPECT_NEAR(got[m], a[m].value - b[m].value, 1e-12) << a[m].name;
+  const auto family = compare_family(std::vector{paired()}, {});
+  EXPECT_TRUE(std::isnan(family[0][1].p_t)) << "calibration is no mean over users";
+  EXPECT_FALSE(std::isnan(family[0][1].p));
+  runs.b.probabilities = false;
+  for (const Comparison& none : compare_family(std::vector{paired()}, {})[0])
+    EXPECT_EQ(none.verdict, Verdict::undefined) << metric_name(none.metric);
+}
+
+TEST(Bootstrap, PointwiseMeansEqualTheirDefinitions) {
+  const TwoRuns runs = probabilities_fixture();
   const std::vector<Metric> metrics = parse_metrics(
       std::vector<std::string>{"auc", "uauc", "gauc", "ndcg", "logloss", "recall@20"});
   // Users above 39 have no rows: they are no clusters.
