@@ -97,18 +97,26 @@ void add_recommend(CLI::App& app, Program& program) {
 void add_score(CLI::App& app, Program& program) {
   struct TypedScore {
     fs::path run;
-    std::string user, items, precision;
+    std::string user, history, items, precision;
   };
   auto typed = std::make_shared<TypedScore>();
-  CLI::App* command = add_command(app, "score", "scores of given items for a user",
-                                  "kindred score runs/sample/ease/… --user u001 --items i001,i002");
+  CLI::App* command = add_command(
+      app, "score", "scores of given items for a person, and probabilities where there are any",
+      "kindred score runs/sample/ease/… --user u001 --items i001,i002");
   command->add_option("run", typed->run, "run folder")->required();
-  command->add_option("--user", typed->user, "the user's token")->required();
+  CLI::Option* user = command->add_option("--user", typed->user, "the user's token");
+  command->add_option("--history", typed->history, "items of a person never seen: i1,i2,…")
+      ->excludes(user);
   command->add_option("--items", typed->items, "item tokens: i1,i2,…")->required();
   add_precision(*command, typed->precision);
   command->callback([typed, &program] {
     run::OpenedRun opened = run::open_run(typed->run, {program.device, typed->precision});
-    const run::Recommendation scored = run::score_items(opened, typed->user, listed(typed->items));
+    run::RecommendRequest whom;
+    if (!typed->user.empty()) whom.users = {typed->user};
+    whom.history = listed(typed->history);
+    if (whom.users.empty() && whom.history.empty())
+      throw Error(Exit::usage, "kindred score", "needs either --user or --history; got neither");
+    const run::Recommendation scored = run::score_items(opened, whom, listed(typed->items));
     if (program.json) {
       print(run::to_json(scored));
     } else {
@@ -127,7 +135,7 @@ void add_answer(CLI::App& app, Program& program) {
                                   "kindred answer RUN --user u001 --ask \"What next, and why?\"");
   command->add_option("run", typed->run, "run folder")->required();
   command->add_option("--user", typed->user, "the user's token")->required();
-  command->add_option("--ask", typed->question, "the question")->required();
+  command->add_option("--ask", typed->question, "the question (default: the recommender's own)");
   add_precision(*command, typed->precision);
   command->callback([typed, &program] {
     run::OpenedRun opened = run::open_run(typed->run, {program.device, typed->precision});

@@ -162,10 +162,8 @@ std::vector<Recommendation> recommend(OpenedRun& run, const RecommendRequest& re
   return std::move(prepared.results);
 }
 
-Recommendation score_items(OpenedRun& run, const std::string& user,
+Recommendation score_items(OpenedRun& run, const RecommendRequest& request,
                            const std::vector<std::string>& items) {
-  RecommendRequest request;
-  request.users = {user};
   Prepared prepared = prepare_queries(run, request, {});
   Recommendation result = std::move(prepared.results.front());
   const std::vector<Index> candidates = indices(items, *run.items, result.unknown);
@@ -174,20 +172,34 @@ Recommendation score_items(OpenedRun& run, const std::string& user,
                 "none of these items is in this run: " + join(items, ", "));
   const std::vector<int64_t> wide(candidates.begin(), candidates.end());
   const torch::Tensor asked = torch::tensor(wide, torch::kLong).unsqueeze(0);
-  const torch::Tensor scores =
-      run.recommender->score(prepared.queries, asked).to(torch::kCPU, torch::kDouble).contiguous();
-  for (size_t c = 0; c < candidates.size(); ++c)
-    result.items.push_back(describe(run, candidates[c], scores.data_ptr<double>()[c]));
+  const torch::NoGradGuard no_gradient;
+  const torch::Tensor scores = run.recommender->score(prepared.queries, asked);
+  const auto plain = [](const torch::Tensor& values) {
+    return values.to(torch::kCPU, torch::kDouble).contiguous();
+  };
+  const torch::Tensor known = plain(scores);
+  torch::Tensor chances;
+  if (run.recommender->capabilities().probabilities)
+    chances = plain(run.recommender->probabilities(scores));
+  for (size_t c = 0; c < candidates.size(); ++c) {
+    result.items.push_back(describe(run, candidates[c], known.data_ptr<double>()[c]));
+    if (chances.defined()) result.items.back().probability = chances.data_ptr<double>()[c];
+  }
   return result;
 }
 
 std::string answer(OpenedRun& run, const std::string& user, const std::string& question) {
-  user_indices(run, {user});
-  if (trim(question).empty()) throw Error(Exit::usage, "--ask", "got no question");
-  throw Error(Exit::config, run.folder.root.string(),
-              cat(run.method,
-                  " does not have the capability 'answers' (text in reply to a "
-                  "question); it recommends and scores items"));
+  RecommendRequest request;
+  request.users = {user};
+  const Prepared prepared = prepare_queries(run, request, {});
+  if (!run.recommender->capabilities().answers)
+    throw Error(Exit::config, run.folder.root.string(),
+                cat(run.method,
+                    " does not have the capability 'answers' (text in reply to a "
+                    "question); it recommends and scores items"));
+  const torch::NoGradGuard no_gradient;
+  return run.recommender->answer(
+      {.queries = prepared.queries, .candidates = {}, .question = question})[0];
 }
 
 Json to_json(const Recommendation& recommendation) {
@@ -199,9 +211,11 @@ Json to_json(const Recommendation& recommendation) {
   json["truncated"] = recommendation.truncated;
   json["unknown"] = recommendation.unknown;
   json["items"] = Json::array();
-  for (const RecommendedItem& item : recommendation.items)
+  for (const RecommendedItem& item : recommendation.items) {
     json["items"].push_back(
         {{"item", item.item}, {"title", item.title}, {"score", item.score}, {"cold", item.cold}});
+    if (item.probability) json["items"].back()["probability"] = *item.probability;
+  }
   return json;
 }
 
@@ -234,6 +248,7 @@ std::string to_text(const Recommendation& recommendation, const OpenedRun& run) 
   for (const RecommendedItem& item : recommendation.items)
     out << std::setw(4) << ++rank << "  " << std::left << std::setw(static_cast<int>(width))
         << item.item << std::right << "  " << std::setw(10) << number(item.score, 5) << "  "
+        << (item.probability ? cat("p ", number(*item.probability, 3), "  ") : "")
         << (item.title == item.item ? "" : item.title) << (item.cold ? "  [cold]" : "") << '\n';
   if (recommendation.truncated) out << "  (no more items are left to recommend)\n";
   return out.str();

@@ -1,6 +1,7 @@
 #pragma once
 // Recommendations and scores from a saved run, for people it knows and people it does not.
 
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -23,7 +24,8 @@ struct RecommendRequest {
 struct RecommendedItem {
   std::string item, title;
   double score = 0;
-  bool cold = false;  ///< had no training interactions
+  bool cold = false;                  ///< had no training interactions
+  std::optional<double> probability;  ///< where the recommender's scores become probabilities
 };
 
 /// What one person gets.
@@ -41,13 +43,14 @@ struct Recommendation {
 std::vector<Recommendation> recommend(OpenedRun& run, const RecommendRequest& request,
                                       std::stop_token stop = {});
 
-/// Scores of the given items for a user; unknown items are listed, not scored.
-Recommendation score_items(OpenedRun& run, const std::string& user,
+/// Scores of the given items for the request's one person, with probabilities where the recommender
+/// has them; unknown items are listed, not scored.
+Recommendation score_items(OpenedRun& run, const RecommendRequest& request,
                            const std::vector<std::string>& items);
 
-/// The run's answer to a question of a user. Throws `config` naming the capability where the
-/// recommender has none: so far none has.
-std::string answer(OpenedRun& run, const std::string& user, const std::string& question);
+/// The run's answer to a question of a user; without one, to the recommender's own. Throws `config`
+/// naming the capability where the recommender has none.
+std::string answer(OpenedRun& run, const std::string& user, const std::string& question = {});
 
 Json to_json(const Recommendation& recommendation);
 /// Aligned text with titles, for people.

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "core/utf8.h"
 #include "text/clean_up.h"
 #include "text/unicode.h"
 
@@ -62,9 +63,9 @@ double exact_at_1(std::string_view answer, std::span<const std::string> titles) 
 }
 
 std::string quoted_part(std::string_view answer) {
-  const std::string lower = text::lower_case(text::sanitize_utf8(normalized_text(answer)));
+  const std::string lower = text::lower_case(sanitize_utf8(normalized_text(answer)));
   // The original takes the words of its own prompt out first.
-  const std::string bare = text::replaced(lower, R"("item title" : )", "");
+  const std::string bare = replaced(lower, R"("item title" : )", "");
   const size_t first = bare.find('"'), last = bare.rfind('"');
   if (first == std::string::npos) return bare;
   return first == last ? std::string() : bare.substr(first + 1, last - first - 1);
@@ -73,7 +74,7 @@ std::string quoted_part(std::string_view answer) {
 double title_contains_at_1(std::string_view answer, std::span<const std::string> titles) {
   const std::string part = quoted_part(answer);
   return any_title(titles, [&](const std::string& title) {
-    return part.find(text::lower_case(text::sanitize_utf8(title))) != std::string::npos;
+    return part.find(text::lower_case(sanitize_utf8(title))) != std::string::npos;
   });
 }
 

@@ -10,7 +10,10 @@ namespace kindred::eval {
 
 CandidateLists::CandidateLists(const Setting& setting, const People& people)
     : setting_(setting), people_(people), users_(people.users()) {
-  if (!setting.options.candidates.empty()) return read_file(setting.options.candidates);
+  if (!setting.options.candidates.empty()) {
+    read_file(setting.options.candidates);
+    return;
+  }
   const auto tokens = setting.data.items.tokens();
   by_token_.resize(tokens.size());
   std::iota(by_token_.begin(), by_token_.end(), Index{0});
@@ -103,7 +106,8 @@ void write_candidates(const std::filesystem::path& path, const data::Dataset& da
   EvaluationOptions drawing = options;
   drawing.protocol = "candidates";
   drawing.candidates.clear();
-  const EvaluationRequest request{.part = part};
+  EvaluationRequest request;
+  request.part = part;
   const Setting setting{data, drawing, request};
   const People people(data, drawing, part);
   const CandidateLists lists(setting, people);
