@@ -201,6 +201,42 @@ TEST_F(Cli, EvaluatingOtherwiseLeavesWhatComparisonsRead) {
   EXPECT_NE(sampled.out.find("9 sampled negatives"), std::string::npos) << sampled.out;
 }
 
+TEST_F(Cli, CandidatesAreWrittenReadAndComparedByTheirContent) {
+  ASSERT_EQ(run("train " + recipe("ease.yaml", "method: ease\n") + " --run runs/ease").code, 0);
+  ASSERT_EQ(run("train " + recipe("pop.yaml", "method: pop\n") + " --run runs/pop").code, 0);
+  const Finished written = run(
+      "--json evaluate runs/ease runs/pop --negatives 9 --write-candidates c.tsv --metrics hit@1");
+  ASSERT_EQ(written.code, 0) << written.err;
+  const Json both = parse_json(written.out, "stdout");
+  EXPECT_EQ(both.at(0).at("protocol").at("sha256"), both.at(1).at("protocol").at("sha256"));
+  const std::string file = read_file(path("c.tsv"));
+  ASSERT_TRUE(file.starts_with("user:token\tcandidates:token_seq\n"));
+  const Finished compared = run("compare runs/ease runs/pop --candidates c.tsv --relative-to pop");
+  EXPECT_EQ(compared.code, 0) << compared.err;
+  EXPECT_NE(compared.out.find("candidates of c.tsv (SHA-256 "), std::string::npos) << compared.out;
+
+  const size_t end = file.find('\n', file.find('\n') + 1);
+  const size_t space = file.rfind(' ', end);
+  write_file(path("twice.tsv"),
+             file.substr(0, end) + file.substr(space, end - space) + file.substr(end));
+  const Finished refused = run("evaluate runs/ease --candidates twice.tsv");
+  EXPECT_EQ(refused.code, 65);
+  EXPECT_NE(refused.err.find("twice.tsv:2: item '"), std::string::npos) << refused.err;
+  EXPECT_EQ(run("validate twice.tsv").code, 65);
+  EXPECT_EQ(run("evaluate runs/ease --candidates c.tsv --write-candidates d.tsv").code, 2);
+
+  const Finished lacking = run("compare runs/ease runs/pop --protocol pointwise");
+  EXPECT_EQ(lacking.code, 66);
+  EXPECT_NE(lacking.err.find("`kindred evaluate runs/pop --protocol pointwise`"), std::string::npos)
+      << lacking.err;
+  const std::string kept = "runs/pop/evaluations/full-test.json.gz";
+  EXPECT_NE(run("validate " + kept).out.find("an evaluation of pop: full ranking"),
+            std::string::npos);
+  fs::copy_file(path(kept), path("old.json.gz"));
+  EXPECT_EQ(run("compare runs/ease old.json.gz --relative-to pop").out,
+            run("compare runs/ease runs/pop --relative-to pop").out);
+}
+
 TEST_F(Cli, JudgesRunsTogether) {
   ASSERT_EQ(run("train " + recipe("ease.yaml", "method: ease\n") + " --run runs/ease").code, 0);
   ASSERT_EQ(run("train " + recipe("pop.yaml", "method: pop\n") + " --run runs/pop").code, 0);

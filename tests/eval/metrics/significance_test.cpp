@@ -194,7 +194,8 @@ TEST(Bootstrap, LossesArePairedOnlyBetweenProbabilities) {
   EXPECT_TRUE(std::isnan(family[0][1].p_t)) << "calibration is no mean over users";
   EXPECT_FALSE(std::isnan(family[0][1].p));
   runs.b.probabilities = false;
-  for (const Comparison& none : compare_family(std::vector{paired()}, {})[0])
+  const auto without = compare_family(std::vector{paired()}, {});
+  for (const Comparison& none : without[0])
     EXPECT_EQ(none.verdict, Verdict::undefined) << metric_name(none.metric);
 }
 
