@@ -28,8 +28,9 @@ bool has_space_inside(const Vocabulary& vocabulary) {
 }  // namespace
 
 // The byte-level tokenizers cut words before every such space, and their normal forms compose
-// nothing over it. SentencePiece's know no words: there no piece may hold both sides, and a text
-// behind an added token would get a space of its own.
+// nothing over it. SentencePiece's know no words: there no piece may hold both sides, nor the
+// unknown token stand for them together, and a text behind an added token would get a space of its
+// own.
 SpaceCut space_cut_of(const TokenizerParts& parts) {
   if (!parts.bpe || std::ranges::any_of(parts.added, may_reach_over)) return SpaceCut::never;
   if (parts.pre_tokenizer.byte_level()) {
@@ -38,7 +39,8 @@ SpaceCut space_cut_of(const TokenizerParts& parts) {
   }
   const bool plain =
       std::ranges::all_of(parts.added, [](const AddedToken& t) { return t.special; });
-  if (!plain || has_space_inside(parts.vocabulary)) return SpaceCut::never;
+  const bool known = parts.vocabulary.find(kSpaceMark).has_value();
+  if (!plain || !known || has_space_inside(parts.vocabulary)) return SpaceCut::never;
   if (parts.normalizer.only_space_marks() && parts.pre_tokenizer.empty()) return SpaceCut::drop;
   return parts.space_cut;
 }

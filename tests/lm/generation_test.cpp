@@ -193,9 +193,9 @@ std::shared_ptr<GenerativeLM> tiny_t5(const std::string& name) {
 TEST(Continuations, OfAnEncoderDecoderAreScoredAsEachAlone) {
   for (const std::string name : {"v1_0", "v1_1", "v1_1_five", "old"}) {
     const auto model = tiny_t5(name);
-    const std::vector<Prompt> prompts = {{{5, 9, 2, 30, 31}, {}}, {{7}, {}}, {{1, 2, 3}, {}}};
+    const std::vector<Prompt> prompts = {{{5, 9, 2, 30, 12}, {}}, {{7}, {}}, {{1, 2, 3}, {}}};
     const std::vector<Continuations> continuations = {
-        {{3, 4, 5}, {6}, {3, 4, 40, 41, 42, 43}, {}}, {}, {{9, 9}, {10, 11, 12, 13}}};
+        {{3, 4, 5}, {6}, {3, 4, 20, 21, 22, 23}, {}}, {}, {{9, 9}, {10, 11, 12, 13}}};
     const auto found = score_continuations(*model, prompts, continuations);
     for (size_t p = 0; p < prompts.size(); ++p) {
       for (size_t c = 0; c < continuations[p].size(); ++c) {
@@ -233,7 +233,8 @@ TEST(Continuations, OfVectorsLeaveTheStatesOfEachAlone) {
     expect(found[1][1], second, {10});
     EXPECT_FALSE(found[0].requires_grad());
   }
-  EXPECT_THROW(continuation_states(*models[0], {{{1}, {}}}, {{{{61}, {}}}}), Error);
+  const std::vector<Prompt> one = {{{1}, {}}}, unknown = {{{61}, {}}};
+  EXPECT_THROW(continuation_states(*models[0], one, {unknown}), Error);
 }
 
 TEST(Continuations, BeyondTheVocabularyOrTheContextAreRefused) {

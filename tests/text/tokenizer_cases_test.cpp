@@ -48,6 +48,26 @@ TEST(TokenizerCases, EveryVariantEqualsTheReference) {
   }
 }
 
+TEST(TokenizerCases, PartsCutBeforeASpaceHaveTheIdsOfTheWhole) {
+  const Fixture data = fixture("cases.json");
+  const Fixture small = Fixture::parse(read_file(fixture_path("small") / "tokenizer.json"));
+  std::vector<std::string> cases;
+  for (const Fixture& one : data["cases"]) cases.push_back(one["text"]);
+  const auto cut_of = [&](const std::string& name) {
+    const auto tokenizer =
+        Tokenizer::from_json(patched(small, data["variants"][name]["changes"]).dump(), name);
+    expect_parts_of_whole(*tokenizer, cases, name);
+    return tokenizer->space_cut();
+  };
+  for (const auto& [name, variant] : data["variants"].items()) cut_of(name);
+  for (const std::string name : {"plain", "prefix space", "Qwen", "Llama 3", "runs of digits"}) {
+    EXPECT_EQ(cut_of(name), SpaceCut::keep) << name;
+  }
+  for (const std::string name : {"whole text", "replaced, stripped, prepended"}) {
+    EXPECT_EQ(cut_of(name), SpaceCut::never) << name;
+  }
+}
+
 TEST(TokenizerCases, AWordOfAMegabyteHasTheIdsOfItsParts) {
   // Without spaces, digits or signs the whole text is one word; "x" joins with nothing in this
   // vocabulary across the seam that is checked below.

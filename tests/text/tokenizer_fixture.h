@@ -1,6 +1,8 @@
 #pragma once
 // What the tests of small tokenizers and their variants share.
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -40,6 +42,24 @@ inline Fixture patched(Fixture whole, const Fixture& changes) {
   model["vocab"] = vocab;
   model["merges"] = merges;
   return whole;
+}
+
+/// What the tokenizer says of where texts may be cut, of awkward texts on either side.
+inline void expect_parts_of_whole(const Tokenizer& tokenizer, const std::vector<std::string>& cases,
+                                  const std::string& name) {
+  const SpaceCut cut = tokenizer.space_cut();
+  if (cut == SpaceCut::never) return;
+  const EncodeOptions plain = {.add_special_tokens = false, .parse_special = false};
+  for (size_t at = 0; at + 1 < cases.size(); ++at) {
+    for (const std::string last : {"x", ".", "'", "\"", "5"}) {
+      const std::string left = cases[at] + last, right = "s" + cases[at + 1];
+      auto ids = tokenizer.encode(left, plain);
+      const auto more = tokenizer.encode((cut == SpaceCut::keep ? " " : "") + right, plain);
+      ids.insert(ids.end(), more.begin(), more.end());
+      ASSERT_EQ(ids, tokenizer.encode(left + " " + right, plain))
+          << name << ": " << left << " | " << right;
+    }
+  }
 }
 
 /// What `rows_of` of text_tokenizer.py gives for one text.
