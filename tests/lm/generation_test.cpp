@@ -1,6 +1,7 @@
 // Rules of generation against `transformers` (tests/reference/lm_generation.py), continuations
 // behind a shared prompt, prompts of vectors, and answers held to a given list.
 
+#include "lm/causal_lm.h"
 #include "lm/generate.h"
 
 #include <gmock/gmock.h>
