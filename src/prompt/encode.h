@@ -63,8 +63,7 @@ class Encode {
   template <class F>
     requires(std::is_invocable_r_v<std::vector<int32_t>, F&, std::string_view> &&
              !std::same_as<std::remove_cvref_t<F>, Encode>)
-  Encode(F function, text::SpaceCut cut = text::SpaceCut::never,
-         bool own_space = false)  // NOLINT: converts, as std::function does
+  Encode(F function, text::SpaceCut cut = text::SpaceCut::never, bool own_space = false)
       : function_(std::move(function)),
         cut_(cut),
         own_space_(own_space),

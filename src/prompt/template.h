@@ -45,21 +45,22 @@ struct Slot {
   std::string empty = {};      ///< of a list: words in place of one without entries
 };
 
-/// What fills one slot in one prompt; the slots of a list's entry take an element for each entry.
+/// What fills one slot in one prompt: rows or texts, which convert to it; the slots of a list's
+/// entry take an element for each entry.
 struct Filling {
   std::span<const int32_t> rows;            ///< one, many: table rows; words: vocabulary ids
   std::string_view text;                    ///< text
   std::span<const std::string_view> texts;  ///< text in a list's entry
 
   Filling() = default;
-  Filling(std::span<const int32_t> all) : rows(all) {}     // NOLINT: a filling is its rows,
-  Filling(const std::vector<int32_t>& all) : rows(all) {}  // NOLINT
+  Filling(std::span<const int32_t> all) : rows(all) {}
+  Filling(const std::vector<int32_t>& all) : rows(all) {}
   Filling(const int32_t* first, size_t count) : rows(first, count) {}
-  Filling(std::string_view one) : text(one) {}                       // NOLINT: its text,
-  Filling(const std::string& one) : text(one) {}                     // NOLINT
-  Filling(const char* one) : text(one) {}                            // NOLINT
-  Filling(std::span<const std::string_view> all) : texts(all) {}     // NOLINT: or its texts
-  Filling(const std::vector<std::string_view>& all) : texts(all) {}  // NOLINT
+  Filling(std::string_view one) : text(one) {}
+  Filling(const std::string& one) : text(one) {}
+  Filling(const char* one) : text(one) {}
+  Filling(std::span<const std::string_view> all) : texts(all) {}
+  Filling(const std::vector<std::string_view>& all) : texts(all) {}
 };
 
 /// How hard segments are cut out of the template, and who gives way in a prompt that is too long.
