@@ -105,7 +105,6 @@ Json Ease::save(const std::filesystem::path& folder) const {
 Ease::Ease(const model::SavedModel& saved) {
   const std::string where = (saved.folder / "model.safetensors").string();
   const auto tensors = model::load_tensors(where);
-  const Index items = saved.items->size();
   read_popularity(tensors, saved, where);
   put(tensors, where);
 }

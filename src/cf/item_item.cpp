@@ -127,7 +127,6 @@ Json ItemItemRecommender::save(const std::filesystem::path& folder) const {
 void ItemItemRecommender::read(const model::SavedModel& saved) {
   const std::string where = (saved.folder / "model.safetensors").string();
   const auto tensors = model::load_tensors(where);
-  const Index items = saved.items->size();
   read_popularity(tensors, saved, where);
   put(tensors, where);
 }

@@ -14,7 +14,8 @@ namespace {
 int column_of(const std::vector<std::string>& header, std::span<const char* const> names) {
   for (size_t i = 0; i < header.size(); ++i) {
     const std::string name = header[i].substr(0, header[i].find(':'));
-    if (std::ranges::find(names, name) != names.end()) return static_cast<int>(i);
+    if (std::ranges::any_of(names, [&](const char* known) { return name == known; }))
+      return static_cast<int>(i);
   }
   return -1;
 }
