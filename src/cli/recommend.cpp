@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/strings.h"
+#include "run/arrivals.h"
 #include "run/recommend.h"
 
 namespace kindred::cli {
@@ -17,7 +18,7 @@ struct Typed {
   std::vector<std::string> users;
   std::string history;
   int64_t top = 10;
-  fs::path users_file, output, among, exclude;
+  fs::path users_file, output, among, exclude, new_items;
   std::string precision;
   bool keep_seen = false;
 };
@@ -75,12 +76,16 @@ void add_recommend(CLI::App& app, Program& program) {
   command->add_option("--output", typed->output, "write JSON lines here instead of printing");
   command->add_option("--top", typed->top, "how many items")->check(CLI::Range(1, 1000000));
   command->add_option("--among", typed->among, "only items of this file, one token a line");
+  command->add_option("--new-items", typed->new_items,
+                      "items that came after training (item:token, title:token_seq): cold, for "
+                      "--history, --among and the end of lists");
   command->add_option("--exclude", typed->exclude, "never items of this file");
   command->add_flag("--keep-seen", typed->keep_seen, "recommend what the person knows too");
   add_precision(*command, typed->precision);
   command->callback([typed, &program] {
     const run::RecommendRequest request = request_of(*typed);
     run::OpenedRun opened = run::open_run(typed->run, {program.device, typed->precision});
+    if (!typed->new_items.empty()) run::extend(opened, {}, run::read_new_items(typed->new_items));
     const auto all = run::recommend(opened, request, program.stop);
     if (!typed->output.empty()) {
       write_file(typed->output, as_lines(all));

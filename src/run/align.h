@@ -9,9 +9,10 @@
 namespace kindred::run {
 
 /// The dataset with users and items numbered as in the run: the same object when they are already,
-/// else a copy without texts. Interactions with people or items that the run does not know are left
-/// out, their number is logged. Throws `bad_data` when none is left.
+/// else a copy without texts. People and items that the run does not know come after those it does:
+/// the run is extended by them (run/arrivals.h), their number is logged. Throws `bad_data` when the
+/// dataset shares no item with the run.
 std::shared_ptr<const data::Dataset> aligned(std::shared_ptr<const data::Dataset> data,
-                                             const OpenedRun& run);
+                                             OpenedRun& run);
 
 }  // namespace kindred::run

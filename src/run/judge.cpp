@@ -67,11 +67,15 @@ Judged judge_part(model::Recommender& recommender, const data::Dataset& data,
 eval::MetricsFile metrics_file(const std::optional<Judged>& valid,
                                const std::optional<Judged>& test) {
   eval::MetricsFile file;
-  for (const std::optional<Judged>& judged : {valid, test})
-    if (judged) file.protocol = judged->protocol;
-  if (valid) file.valid = valid->evaluation.values;
-  if (test) file.test = test->evaluation.values;
-  if (test) file.groups = test->evaluation.groups;
+  if (valid) {
+    file.protocol = valid->protocol;
+    file.valid = valid->evaluation.values;
+  }
+  if (test) {
+    file.protocol = test->protocol;
+    file.test = test->evaluation.values;
+    file.groups = test->evaluation.groups;
+  }
   return file;
 }
 

@@ -1,7 +1,6 @@
 // Rules of generation against `transformers` (tests/reference/lm_generation.py), continuations
 // behind a shared prompt, prompts of vectors, and answers held to a given list.
 
-#include "lm/causal_lm.h"
 #include "lm/generate.h"
 
 #include <gmock/gmock.h>
@@ -12,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "lm/causal_lm.h"
 #include "lm/continuations.h"
 #include "lm/reference_file.h"
 

@@ -71,7 +71,7 @@ MetricsFile metrics_from_json(const Json& json, const std::string& where) {
                           : ""));
   }
   MetricsFile metrics;
-  metrics.final_run = json.value("final", false);
+  metrics.final_run = json.contains("final") && json["final"] == true;
   metrics.protocol = protocol_from_json(section(json, "protocol", where), where + ": protocol");
   metrics.valid = values_from_json(section(json, "valid", where), where + ": valid");
   metrics.test = values_from_json(section(json, "test", where), where + ": test");
