@@ -9,6 +9,8 @@
 #include "lm/vocabulary_loss.h"
 #include "model/threads.h"
 
+// Beside decoder.h's legend: H heads of queries, K of keys, d head size, F feed-forward width.
+
 namespace kindred::lm {
 // Keys and values of each layer.
 struct Decoder::DecoderCache : Cache {
@@ -84,10 +86,10 @@ torch::Tensor Decoder::embed(const torch::Tensor& ids) {
 torch::Tensor Decoder::start(const torch::Tensor& embeddings, const std::vector<int64_t>& offsets,
                              const std::vector<int64_t>& starts) const {
   // The residual stream stays fp32 whatever the products' type: it costs little and rounds less.
-  auto x = embeddings.to(torch::kFloat);
+  auto x = embeddings.to(torch::kFloat);  // [T, E], projected [T, D]
   if (layout_.project_in) x = project_in_->forward(x, compute_).to(torch::kFloat);
   if (!positions_.defined()) return x;
-  const auto rows = positions_of(offsets, starts) + layout_.position_offset;
+  const auto rows = positions_of(offsets, starts) + layout_.position_offset;  // [T]
   return x + torch::embedding(positions_, rows.to(positions_.device()));
 }
 
@@ -110,7 +112,8 @@ PassDropout Decoder::shares() const {
 
 torch::Tensor Decoder::feed_forward(const Block& block, const torch::Tensor& x,
                                     const PassDropout& dropout) const {
-  const auto inner = block.up->forward(x, compute_, dropout);
+  const auto inner = block.up->forward(x, compute_, dropout);  // [T, F], gated [T, 2 F]
+  // [T, F]
   const auto activated = layout_.gated ? activate_gated(layout_.activation, inner)
                                        : activate(layout_.activation, inner);
   return block.down->forward(activated, compute_, dropout).to(torch::kFloat);
@@ -120,7 +123,9 @@ torch::Tensor Decoder::block_forward(size_t layer, const torch::Tensor& x, const
                                      const PassDropout& dropout) const {
   const Block& block = blocks_[layer];
   const bool first = layout_.norm_first;
+  // [T, (H + 2 K) d]
   const auto qkv = block.qkv->forward(first ? norm(x, block.norm_1) : x, compute_, dropout);
+  // Attention mixes to [T, H d]; the rest is [T, D].
   const auto out = block.out->forward(attend(qkv, layer), compute_, dropout).to(torch::kFloat);
   auto middle = x + dropped(out, dropout.after_attention(layer), dropout.tokens());
   if (!first) middle = norm(middle, block.norm_1);
@@ -208,7 +213,7 @@ std::vector<int64_t> Decoder::lengths_of(const Packed& next,
 }
 
 torch::Tensor Decoder::hidden_first(const SplitPacked& input, std::span<Cache* const> caches) {
-  std::vector<int64_t> last(input.offsets.begin() + 1, input.offsets.end());
+  std::vector<int64_t> last(input.offsets.begin() + 1, input.offsets.end());  // [S]
   for (int64_t& position : last) --position;
   return read_next(input, caches, torch::tensor(last, torch::kInt64).to(device()));
 }
@@ -251,7 +256,7 @@ AttentionShape Decoder::attention_shape(const std::vector<int64_t>& offsets, siz
 
 torch::Tensor Decoder::continued(const Packed& next, const std::vector<int64_t>& starts,
                                  const Attend& attend, const torch::Tensor& rows) {
-  auto x = start(next.embeddings, next.offsets, starts);
+  auto x = start(next.embeddings, next.offsets, starts);  // [T, D]
   if (frozen_ != nullptr && !replaced_inside()) {
     const auto states =
         frozen_hidden(frozen_, x, {next.offsets, rows, {}, {}, false, starts, attend});

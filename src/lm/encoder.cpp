@@ -14,6 +14,8 @@
 #include "lm/window_attention.h"
 #include "model/threads.h"
 
+// Beside encoder.h's legend: R rows asked for, F feed-forward width.
+
 namespace kindred::lm {
 
 struct Encoder::Pass {
@@ -126,7 +128,7 @@ Encoder::Pass Encoder::begin(const Packed& input, const TokenMarks& marks) const
 }
 
 torch::Tensor Encoder::start(const Packed& input, const TokenMarks& marks) const {
-  const auto rows = positions_of(input.offsets) + layout_.position_offset;
+  const auto rows = positions_of(input.offsets) + layout_.position_offset;  // [T]
   auto x = input.embeddings.to(torch::kFloat) +
            torch::embedding(positions_, rows.to(positions_.device()));
   check(!marks.types.defined() || marks.types.numel() == x.size(0), "one type for each token");
@@ -151,11 +153,12 @@ torch::Tensor Encoder::norm(const torch::Tensor& x, const NormWeights& weights) 
 
 torch::Tensor Encoder::attend(size_t layer, const torch::Tensor& x, const Pass& pass) const {
   const Block& block = blocks_[layer];
-  const auto qkv = block.qkv->forward(x, compute_, pass.dropout);
+  const auto qkv = block.qkv->forward(x, compute_, pass.dropout);  // [T, 3 D]
   const double scale = attention_scale();
   const Dropout dropout = pass.dropout.of_attention(layer);
   if (pass.biased) {
     const int64_t d = layout_.hidden_size;
+    // [T, D] and [T, 2 D]
     const auto queries = qkv.narrow(1, 0, d) * scale, read = qkv.narrow(1, d, 2 * d);
     BiasedShape shape = *pass.biased;
     shape.dropout = dropout;
@@ -173,6 +176,7 @@ torch::Tensor Encoder::attend(size_t layer, const torch::Tensor& x, const Pass& 
                           scale,        block.window, dropout.probability};
   if (pass.global.empty()) return window_attention(qkv, shape);
   const auto at = torch::tensor(pass.global, torch::kInt64).to(x.device());
+  // Queries of the G global tokens [G, D]; keys and values of all [T, 2 D].
   const GlobalProjections global{
       block.global_query->forward(x.index_select(0, at), compute_, pass.dropout.at(pass.global)),
       block.global_keys->forward(x, compute_, pass.dropout)};
@@ -182,7 +186,7 @@ torch::Tensor Encoder::attend(size_t layer, const torch::Tensor& x, const Pass& 
 torch::Tensor Encoder::block_forward(size_t layer, const torch::Tensor& x, const Pass& pass,
                                      const torch::Tensor& rows) const {
   const Block& block = blocks_[layer];
-  auto mixed = attend(layer, x, pass), before = x;
+  auto mixed = attend(layer, x, pass), before = x;  // [T, D]; of `rows` [R, D] from here on
   if (rows.defined()) {
     mixed = mixed.index_select(0, rows);
     before = x.index_select(0, rows);

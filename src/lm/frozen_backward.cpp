@@ -8,7 +8,10 @@
 namespace kindred::lm::frozen {
 namespace {
 
-// The residual stream's gradient [T, D] float, and what the product before it reads: the same
+// As in the forward pass, with Tt for the tokens that take a gradient (all where no tail is given)
+// and R for the rows asked for. Behind a cut the stream has R rows, before it Tt.
+
+// The residual stream's gradient [Tt, D] float, and what the product before it reads: the same
 // through that product's dropout, in the products' type. Without dropout fp32 products read the
 // stream's gradient itself.
 struct StreamGradient {
@@ -114,6 +117,7 @@ void Backward::feed_forward(size_t i, const SavedBlock& kept) {
   const torch::Tensor drawn = pass_.backward_drawn(i);
   const auto d_activated = through(*block.down, pass_.additions[i].down, stream_.input(), drawn,
                                    [&] { return activated_of(stack_, kept.inner); });
+  // [Tt, F], gated [Tt, 2 F]
   const auto d_inner = stack_.gated
                            ? gated_backward(stack_.activation, kept.inner, d_activated)
                            : activation_backward(stack_.activation, kept.inner, d_activated);
@@ -127,16 +131,18 @@ void Backward::feed_forward(size_t i, const SavedBlock& kept) {
 torch::Tensor Backward::mixing(size_t i, const SavedBlock& kept) {
   const FrozenBlock& block = stack_.blocks[i];
   const bool cuts = pass_.cuts(i);
+  // [R, H d] behind a cut, else [Tt, H d]
   auto d_mixed =
       through(*block.out, pass_.additions[i].out, stream_.input(), pass_.backward_drawn(i),
               [&] { return cuts ? kept.mixed.index_select(0, pass_.rows) : kept.mixed; });
   if (cuts) {
-    d_mixed = spread(pass_, d_mixed);
+    d_mixed = spread(pass_, d_mixed);  // [Tt, H d]
     stream_ =
         StreamGradient(spread(pass_, stream_.d_x), stack_.compute, pass_.dropout.residual > 0);
   }
   AttentionShape shape = pass_.attention(i);
   if (pass_.tail.tokens.defined()) shape.fixed = pass_.fixed;
+  // [Tt, (H + 2 K) d]
   auto d_qkv = attention_backward(kept.qkv, shape, kept.mixed, kept.log_sums, d_mixed);
   if (stack_.rotary != nullptr) {
     const bool all = shape.fixed.empty();
@@ -166,6 +172,7 @@ void Backward::block(size_t i, const SavedBlock& kept) {
 
 torch::Tensor Backward::run(const torch::Tensor& d_hidden) {
   const size_t blocks = stack_.blocks.size();
+  // [R, D] or [Tt, D]
   const auto d_states = pass_.rows.defined() ? d_hidden : pass_.tail.of(d_hidden);
   stream_ = StreamGradient(torch::zeros_like(d_states), stack_.compute, pass_.dropout.residual > 0);
   const Dropout last = blocks > 0 ? pass_.dropout.after_feed_forward(blocks - 1) : Dropout{};
@@ -179,13 +186,13 @@ torch::Tensor Backward::run(const torch::Tensor& d_hidden) {
       continue;
     }
     SavedBlock again;
-    torch::Tensor x = saved_.blocks[i].input.clone();
+    torch::Tensor x = saved_.blocks[i].input.clone();  // [T, D]
     Added nothing;
     inner_of_block(pass_, i, nothing, x, &again);
     block(i, again);
   }
   if (!needs_input_) return {};
-  auto d_x = stream_.d_x;
+  auto d_x = stream_.d_x;  // [Tt, D]
   if (pass_.tail.tokens.defined()) {
     d_x = torch::zeros({pass_.offsets.back(), d_x.size(1)}).index_copy_(0, pass_.tail.tokens, d_x);
   }

@@ -11,6 +11,8 @@
 #include "lm/element.h"
 #include "lm/kernels.h"
 
+// Beside frozen_encoder.h's legend: R rows asked for, F feed-forward width.
+
 namespace kindred::lm {
 namespace {
 
@@ -18,7 +20,7 @@ namespace {
 // for their inputs and outputs to stay in cache.
 constexpr int64_t kTokensAtOnce = 512;
 
-// x = norm(x + added), in place; returns x in the products' type.
+// x [T, D] = norm(x + added), in place; returns x in the products' type.
 torch::Tensor add_norm(const FrozenEncoder& encoder, const NormWeights& weights,
                        const torch::Tensor& added, torch::Tensor& x) {
   const int64_t rows = x.size(0), d = x.size(1);
@@ -73,16 +75,16 @@ std::vector<Stretch> stretches_of(const std::vector<int64_t>& offsets) {
 }
 
 void run_blocks(const FrozenEncoder& encoder, const torch::Tensor& states, Stretch stretch) {
-  auto x = states.narrow(0, stretch.begin, stretch.offsets.back());
+  auto x = states.narrow(0, stretch.begin, stretch.offsets.back());  // [T, D]
   const AttentionShape shape{
       std::move(stretch.offsets), encoder.heads, encoder.heads, encoder.attention_scale, {}, false};
   auto input = x.to(encoder.compute);
   for (const FrozenEncoderBlock& block : encoder.blocks) {
-    const auto qkv = block.qkv->frozen()->forward(input);
-    auto mixed = torch::empty({x.size(0), x.size(1)}, qkv.options());
+    const auto qkv = block.qkv->frozen()->forward(input);              // [T, 3 D]
+    auto mixed = torch::empty({x.size(0), x.size(1)}, qkv.options());  // [T, D]
     attention_forward(qkv, shape, mixed, {});
     input = add_norm(encoder, block.norm_1, block.out->frozen()->forward(mixed), x);
-    const auto inner = block.up->frozen()->forward(input, encoder.activation);
+    const auto inner = block.up->frozen()->forward(input, encoder.activation);  // [T, F]
     input = add_norm(encoder, block.norm_2, block.down->frozen()->forward(inner), x);
   }
 }

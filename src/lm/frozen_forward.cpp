@@ -6,6 +6,7 @@
 namespace kindred::lm::frozen {
 namespace {
 
+// x [T, in] -> [T, out], with what adapters add.
 torch::Tensor product(const Linear& layer, const Additions& additions, const torch::Tensor& x,
                       const torch::Tensor& drawn) {
   auto y = layer.frozen()->forward(x);
@@ -13,7 +14,7 @@ torch::Tensor product(const Linear& layer, const Additions& additions, const tor
   return y;
 }
 
-// x += added, then its norm as `type`; `saved` is filled when not null.
+// x [T, D] += added, then its norm [T, D] as `type`; `saved` is filled when not null.
 torch::Tensor add_norm(const FrozenStack& stack, const NormWeights& weights, const Added& added,
                        torch::Tensor& x, SavedNorm* saved, torch::ScalarType type) {
   const int64_t rows = x.size(0), d = x.size(1);
@@ -52,7 +53,7 @@ torch::Tensor mix_tokens(const Pass& pass, size_t layer, const Added& added, tor
                                keep != nullptr ? &keep->norm_1 : nullptr, stack.compute);
   auto qkv = product(*block.qkv, pass.additions[layer].qkv, normed, pass.drawn.all);
   if (stack.rotary != nullptr) stack.rotary->turn(qkv, pass.offsets, pass.starts, 1);
-  torch::Tensor mixed, log_sums;
+  torch::Tensor mixed, log_sums;  // [T, H d], [T, H]
   if (pass.attend) {
     mixed = pass.attend(qkv, layer);
   } else {
@@ -67,7 +68,7 @@ torch::Tensor mix_tokens(const Pass& pass, size_t layer, const Added& added, tor
   }
   if (!pass.cuts(layer)) return mixed;
   x = x.index_select(0, pass.rows);
-  return mixed.index_select(0, pass.rows);
+  return mixed.index_select(0, pass.rows);  // [R, H d]
 }
 
 }  // namespace
@@ -131,10 +132,12 @@ torch::Tensor run_forward(const Pass& pass, torch::Tensor x, Saved* saved) {
       keep = nullptr;
     }
     const auto inner = inner_of_block(pass, i, added, x, keep);
+    // [T, D]
     added.values = product(*stack.blocks[i].down, pass.additions[i].down,
                            activated_of(stack, inner), added.drawn);
     added.dropout = pass.dropout.after_feed_forward(i);
   }
+  // [T, D], of the pass's rows [R, D]
   auto states = add_norm(stack, stack.final_norm, added, x,
                          saved != nullptr ? &saved->final_norm : nullptr, torch::kFloat);
   if (saved != nullptr && !pass.rows.defined()) {

@@ -1,6 +1,6 @@
 #pragma once
 // Parts of the frozen stack's forward and backward passes, for frozen_*.cpp alone. Legend as in
-// frozen_stack.h.
+// frozen_stack.h, and H heads of queries, K of keys, d head size, F feed-forward width.
 
 #include <torch/custom_class.h>
 
@@ -18,10 +18,14 @@ struct SavedNorm {
   torch::Tensor normalised, rstd;
 };
 
+// Rows of a block's tokens; those that take a gradient only, but for qkv, once the block is read.
 struct SavedBlock {
-  torch::Tensor input;  // of a checkpointed block, which has nothing else
+  torch::Tensor input;  // [T, D] of a checkpointed block, which has nothing else
   SavedNorm norm_1, norm_2;
-  torch::Tensor qkv, mixed, log_sums, inner;
+  torch::Tensor qkv;       // [T, (H + 2 K) d], queries and keys turned
+  torch::Tensor mixed;     // [T, H d], what attention gives
+  torch::Tensor log_sums;  // [T, H]
+  torch::Tensor inner;     // [T, F], gated [T, 2 F]
 };
 
 // Adapters of a block's layers.
@@ -31,9 +35,9 @@ struct BlockAdditions {
 
 // The tokens that take a gradient, where not all do.
 struct Tail {
-  torch::Tensor tokens;          // [Tt], ascending
+  torch::Tensor tokens;          // [Tt] int64, ascending
   std::vector<int64_t> offsets;  // [S + 1], among them
-  torch::Tensor live, place;     // which of the pass's rows are among them, and where
+  torch::Tensor live, place;     // [n] which of the pass's rows are among them, and where
 
   // Of values by token, those that take a gradient.
   torch::Tensor of(const torch::Tensor& values) const {
@@ -80,7 +84,7 @@ struct Saved {
 // Values added to the stream (undefined: none), and the dropout they go through on their way; row r
 // of them draws row drawn[r] of its mask where that is defined.
 struct Added {
-  torch::Tensor values;
+  torch::Tensor values;  // [T, D]
   Dropout dropout;
   torch::Tensor drawn;
 

@@ -11,6 +11,8 @@
 #include "lm/vocabulary_loss.h"
 #include "model/threads.h"
 
+// Beside t5.h's legend: F feed-forward width, T' packed tokens of the encoder.
+
 namespace kindred::lm {
 namespace {
 
@@ -229,6 +231,7 @@ torch::Tensor T5::decode(const Packed& input, const Packed& encoded) {
   PassDropout of_encoded = dropout;
   if (dropout.rows) of_encoded.rows = mask_rows(encoded.offsets, encoded.places);
   const Attend cross = [&](const torch::Tensor& queries, size_t layer) {
+    // [T', 2 H d] of the encoder's T' tokens
     const auto read =
         decoder_.blocks[layer].cross_keys_values->forward(encoded.embeddings, compute_, of_encoded);
     BiasedShape shape{input.offsets, encoded.offsets, config_.num_heads};
@@ -296,17 +299,18 @@ torch::Tensor T5::hidden_first(const SplitPacked& input, std::span<Cache* const>
   const std::vector<T5Cache*> own = own_caches(caches, input.sequences());
   const Places places(input);
   const auto prompts = input.embeddings.index_select(0, on_device(places.encoder));
-  const auto encoded = encode({prompts, places.encoder_offsets});
+  const auto encoded = encode({prompts, places.encoder_offsets});  // [T', D]
   for (T5Cache* cache : own) {
     check(cache->encoded.empty(), "caches of new sequences are empty");
     cache->encoded.resize(decoder_.blocks.size());
   }
   for (size_t layer = 0; layer < decoder_.blocks.size(); ++layer) {
+    // [T', 2 H d]
     const auto read = decoder_.blocks[layer].cross_keys_values->forward(encoded, compute_);
     const int64_t width = read.size(1) / 2;
     for (size_t s = 0; s < own.size(); ++s) {
       const int64_t begin = places.encoder_offsets[s], end = places.encoder_offsets[s + 1];
-      const auto rows = read.narrow(0, begin, end - begin);
+      const auto rows = read.narrow(0, begin, end - begin);  // [m, 2 H d]
       own[s]->encoded[layer] = {rows.narrow(1, 0, width), rows.narrow(1, width, width)};
     }
   }
@@ -335,6 +339,7 @@ torch::Tensor T5::hidden_next(const Packed& next, std::span<Cache* const> caches
     const int64_t width = qkv.size(1) / 3;
     std::vector<KeyRows> read;
     for (size_t s = 0; s < own.size(); ++s) {
+      // [n, 3 H d]
       const auto rows = qkv.narrow(0, next.offsets[s], next.offsets[s + 1] - next.offsets[s]);
       KeysValues& kept = own[s]->own[layer];
       kept.append(rows.narrow(1, width, width), rows.narrow(1, 2 * width, width));
