@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/memory.h"
+#include "model/csr.h"
 
 namespace kindred::cf {
 namespace {
@@ -236,7 +237,7 @@ TEST(ClosedForms, ReadWhatEarlierVersionsSaved) {
     auto tensors = model::load_tensors(path);
     std::erase_if(tensors, [](const auto& one) { return one.first == "items.interactions"; });
     const data::Csr users = data::distinct_positives(*dataset, std::array{data::Part::train});
-    for (auto& tensor : csr_tensors("users", users)) tensors.push_back(tensor);
+    for (auto& tensor : model::csr_tensors("users", users)) tensors.push_back(tensor);
     model::save_tensors(path, tensors);
     const auto loaded = entry.load(opened(folder.path(), json, *dataset));
     EXPECT_FALSE(loaded->is_cold(0)) << entry.name;

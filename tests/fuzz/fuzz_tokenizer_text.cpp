@@ -14,6 +14,7 @@
 
 namespace {
 
+using namespace kindred;
 using namespace kindred::text;
 
 /// All bytes as tokens and no merge, with normal form C.
