@@ -309,7 +309,6 @@ int run(const Arguments& arguments) {
   parts->backbone->eval();
   const auto corpus =
       std::make_shared<methods::ContentCorpus>(context.data, options, *parts->forms);
-  parts->user_documented = corpus->user_documented();
   parts->item_documented = corpus->item_documented();
   methods::save_parts(*parts, arguments.out);
   Json batches = Json::object();

@@ -36,7 +36,7 @@ struct Cllm4RecSettings {
       : options(model::method_options<Cllm4RecOptions>(context, "cllm4rec")),
         finetunes(options.predict == "one-pass") {
     std::vector<std::string> names;
-    if (options.content) names.emplace_back("warmup");
+    if (reads_texts()) names.emplace_back("warmup");
     names.emplace_back("pretrain");
     if (finetunes) names.emplace_back("finetune");
     model::check_stage_names(context, names);
@@ -44,6 +44,8 @@ struct Cllm4RecSettings {
     pretrain = model::stage_options(context, "pretrain", defaults(100, 1e-3, !finetunes));
     finetune = model::stage_options(context, "finetune", defaults(150, 1e-4, true));
   }
+  bool reads_texts() const { return options.content && options.content_training == "learned"; }
+
   Cllm4RecOptions options;
   bool finetunes;
   TrainOptions warmup, pretrain, finetune;
@@ -61,7 +63,8 @@ class Cllm4Rec : public model::Method {
  public:
   Cllm4Rec(Cllm4RecSettings settings, const model::MethodContext& context)
       : context_(context),
-        options_(std::move(settings.options)),
+        options_(settings.options),
+        reads_texts_(settings.reads_texts()),
         finetunes_(settings.finetunes),
         warmup_(settings.warmup),
         pretrain_(settings.pretrain),
@@ -75,8 +78,10 @@ class Cllm4Rec : public model::Method {
   std::vector<Stage> stages() override {
     build();
     std::vector<Stage> stages;
-    if (options_.content) {
-      stages.push_back(stage("warmup", warmup_, {content(warmup_, "warmup", false)}));
+    if (reads_texts_) {
+      const auto warmup = content(warmup_, "warmup", false);
+      report_cut_texts(warmup->cut_texts());
+      stages.push_back(stage("warmup", warmup_, {warmup}));
       stages.back().options = model::without(read_before(warmup_), pretraining_options);
       trains(stages.back(), *parts_->content);
     }
@@ -94,14 +99,13 @@ class Cllm4Rec : public model::Method {
                   "got nothing, expected a Hugging Face folder of a decoder or T5");
     }
     parts_ = make_parts(options_, context_);
-    if (options_.content) {
+    if (reads_texts_) {
       corpus_ = std::make_shared<ContentCorpus>(context_.data, options_, *parts_->forms);
       if (corpus_->size() == 0) {
         throw Error(Exit::config, "cllm4rec.content",
                     "got true, expected reviews, item texts or user texts in the dataset; set it "
                     "to false to train without texts (LLM-CF)");
       }
-      parts_->user_documented = corpus_->user_documented();
       parts_->item_documented = corpus_->item_documented();
     }
     recommender_ = std::make_shared<Cllm4RecRecommender>(parts_);
@@ -137,9 +141,10 @@ class Cllm4Rec : public model::Method {
     return model::without(std::move(options), serving_options);
   }
 
-  static void trains(Stage& stage, Cllm4RecTables& tables) {
+  void trains(Stage& stage, Cllm4RecTables& tables) const {
     stage.tables.push_back(&tables.user);
     stage.tables.push_back(&tables.item);
+    if (options_.adam_users == "dense") stage.dense_tables.push_back(&tables.user);
   }
 
   std::shared_ptr<ContentObjective> content(const TrainOptions& train, const char* name,
@@ -153,11 +158,11 @@ class Cllm4Rec : public model::Method {
         std::make_shared<CollaborativeObjective>(parts_, pretrain_.batch_size);
     report_cut("pretraining", collaborative->cut_histories());
     std::vector<std::shared_ptr<model::Objective>> objectives{collaborative};
-    if (options_.content) objectives.push_back(content(pretrain_, "content", true));
+    if (reads_texts_) objectives.push_back(content(pretrain_, "content", true));
     Stage made = stage("pretrain", pretrain_, std::move(objectives));
     made.options = read_before(pretrain_);
     trains(made, *parts_->collaborative);
-    if (options_.content) trains(made, *parts_->content);
+    if (reads_texts_) trains(made, *parts_->content);
     return made;
   }
 
@@ -165,13 +170,21 @@ class Cllm4Rec : public model::Method {
     const auto recommendation =
         std::make_shared<RecommendationObjective>(parts_, finetune_.batch_size);
     report_cut("finetuning", recommendation->cut_histories());
-    const bool alternate = options_.content && options_.finetune_content == "alternate";
+    const bool alternate = reads_texts_ && options_.finetune_content == "alternate";
     std::vector<std::shared_ptr<model::Objective>> objectives{recommendation};
     if (alternate) objectives.push_back(content(finetune_, "content", true));
     Stage made = stage("finetune", finetune_, std::move(objectives));
     trains(made, *parts_->collaborative);
     if (alternate) trains(made, *parts_->content);
     return made;
+  }
+
+  void report_cut_texts(const ContentObjective::CutTexts& texts) const {
+    if (texts.cut == 0) return;
+    log::warning(cat("cllm4rec: ", texts.cut, " of ", texts.seen, " texts",
+                     texts.seen < corpus_->size() ? " looked at" : "",
+                     " are longer than is read (cllm4rec.max_text_tokens: ",
+                     options_.max_text_tokens, "); their first words are kept"));
   }
 
   void report_cut(const char* stage, int64_t users) const {
@@ -182,7 +195,7 @@ class Cllm4Rec : public model::Method {
 
   model::MethodContext context_;
   Cllm4RecOptions options_;
-  bool finetunes_;
+  bool reads_texts_, finetunes_;
   TrainOptions warmup_, pretrain_, finetune_;
   std::shared_ptr<Cllm4RecParts> parts_;
   std::shared_ptr<ContentCorpus> corpus_;
@@ -194,7 +207,7 @@ class Cllm4Rec : public model::Method {
 model::Settings cllm4rec_settings(const model::MethodContext& context) {
   const Cllm4RecSettings read(context);
   Json stages = Json::object();
-  if (read.options.content) stages["warmup"] = write_options(read.warmup);
+  if (read.reads_texts()) stages["warmup"] = write_options(read.warmup);
   stages["pretrain"] = write_options(read.pretrain);
   if (read.finetunes) stages["finetune"] = write_options(read.finetune);
   return {write_options(read.options), std::move(stages)};

@@ -88,9 +88,7 @@ std::vector<std::string> chosen_columns(const std::optional<std::vector<std::str
 
 ContentCorpus::ContentCorpus(std::shared_ptr<const data::Dataset> data,
                              const Cllm4RecOptions& options, const Cllm4RecForms& forms)
-    : data_(std::move(data)),
-      user_documented_(static_cast<size_t>(data_->user_count()), 0),
-      item_documented_(static_cast<size_t>(data_->item_count()), 0) {
+    : data_(std::move(data)), item_documented_(static_cast<size_t>(data_->item_count()), 0) {
   if (options.reviews && data_->train_reviews() != nullptr) {
     add({Kind::review, data_->train_reviews(), &forms.review, {}});
   }
@@ -111,12 +109,8 @@ void ContentCorpus::add(Source source) {
     if (!source.column->has(row)) continue;
     source.rows.push_back(static_cast<int32_t>(row));
     const size_t r = static_cast<size_t>(row);
-    if (source.kind == Kind::review) {
-      user_documented_[static_cast<size_t>(train.user[r])] = 1;
-      item_documented_[static_cast<size_t>(train.item[r])] = 1;
-    } else {
-      (source.kind == Kind::item ? item_documented_ : user_documented_)[r] = 1;
-    }
+    if (source.kind == Kind::user) continue;
+    item_documented_[source.kind == Kind::item ? r : static_cast<size_t>(train.item[r])] = 1;
   }
   size_ += static_cast<int64_t>(source.rows.size());
   sources_.push_back(std::move(source));

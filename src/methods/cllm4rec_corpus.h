@@ -47,9 +47,8 @@ class ContentCorpus {
   Document get(int64_t number) const;
   /// Bytes of a document's text (reads it).
   int64_t length(int64_t number) const { return static_cast<int64_t>(get(number).text.size()); }
-  /// Whether any text mentions the user or item; where none does, the content embedding's estimate
-  /// is the collaborative one itself (eq. 2) and mutual regularisation has nothing to say.
-  const std::vector<uint8_t>& user_documented() const { return user_documented_; }
+  /// Whether any text mentions the item: its content embedding has learned something, and may stand
+  /// for an item without interactions.
   const std::vector<uint8_t>& item_documented() const { return item_documented_; }
 
  private:
@@ -65,7 +64,7 @@ class ContentCorpus {
   std::shared_ptr<const data::Dataset> data_;
   std::vector<Source> sources_;
   int64_t size_ = 0;
-  std::vector<uint8_t> user_documented_, item_documented_;
+  std::vector<uint8_t> item_documented_;
 };
 
 /// The text columns the options name among those there are; throws `config` for one that is not.

@@ -27,12 +27,35 @@ torch::Tensor squared_distance(model::Table& learned, const model::Table& fixed,
   return squared_norm(learned.lookup(rows) - fixed.weight().index_select(0, rows));
 }
 
-std::vector<int64_t> users_with(const data::Csr& histories, int64_t least) {
+std::vector<int64_t> users_with_items(const data::Csr& histories) {
   std::vector<int64_t> users;
   for (int64_t user = 0; user < histories.rows(); ++user) {
-    if (static_cast<int64_t>(histories.row(user).size()) >= least) users.push_back(user);
+    if (!histories.row(user).empty()) users.push_back(user);
   }
   return users;
+}
+
+// How often a document's user or item is regularised: once (eqs. 7, 8, 10), or as often as its
+// slot stands in the prompt (the released code compares whole embedded sequences).
+size_t visits_of(const prompt::Template& form, int kind, const Cllm4RecOptions& options) {
+  if (options.mr == "paper") return 1;
+  const auto& parts = form.parts();
+  const auto count =
+      std::count_if(parts.begin(), parts.end(), [&](const prompt::Template::Part& part) {
+        if (part.slot < 0) return false;
+        const prompt::Slot& slot = form.slots()[static_cast<size_t>(part.slot)];
+        return slot.shape == prompt::SlotShape::one && slot.kind == kind;
+      });
+  return static_cast<size_t>(count);
+}
+
+void repeat(std::vector<int64_t>& rows, size_t times, Index row) {
+  rows.insert(rows.end(), times, row);
+}
+
+// The loss of a batch whose documents have regularisers alone.
+torch::Tensor nothing_predicted(torch::Device device) {
+  return torch::zeros({}, device).requires_grad_();
 }
 
 int64_t longer_than(const data::Csr& histories, int64_t room) {
@@ -95,9 +118,9 @@ std::unique_ptr<model::Batch> Cllm4RecObjective::batch(int64_t epoch, int64_t st
   auto batch = std::make_unique<Cllm4RecBatch>();
   batch->prompts = prompt::collate(draft.prompts, slot_kinds, draft.read);
   batch->numbers = draft.numbers;
-  batch->documents = draft.prompts.sequences();
-  const size_t labels =
-      parts_->options.normalise == "token" ? draft.targets.size() : draft.numbers.size();
+  batch->documents = static_cast<int64_t>(draft.numbers.size());
+  const bool by_token = parts_->options.normalise == "token" && !options_.by_document;
+  const size_t labels = by_token ? draft.targets.size() : draft.numbers.size();
   batch->labels = std::max<double>(1.0, static_cast<double>(labels));
   batch->mr_users = ints(draft.mr_users);
   batch->mr_items = ints(draft.mr_items);
@@ -138,26 +161,24 @@ std::vector<Filling> Cllm4RecObjective::fillings(const prompt::Template& form, F
   return result;
 }
 
-ItemObjective::ItemObjective(std::shared_ptr<Cllm4RecParts> parts, Options options,
-                             int64_t least_items)
-    : Cllm4RecObjective(parts, options, users_with(parts->train, least_items)) {
+ItemObjective::ItemObjective(std::shared_ptr<Cllm4RecParts> parts, Options options)
+    : Cllm4RecObjective(parts, options, users_with_items(parts->train)) {
   if (parts_->options.sampled_items > 0) sampler_.emplace(sampling_weights(*parts_));
 }
 
-void ItemObjective::regularise(Cllm4RecDraft& draft, Index user,
-                               std::span<const Index> items) const {
-  const bool prior = parts_->options.lambda_l > 0;
-  if (prior) draft.prior_users.push_back(user);
-  if (parts_->user_documented[static_cast<size_t>(user)]) draft.mr_users.push_back(user);
-  for (const Index item : items) {
-    if (prior) draft.prior_items.push_back(item);
-    if (parts_->item_documented[static_cast<size_t>(item)]) draft.mr_items.push_back(item);
-  }
+void ItemObjective::regularise(Cllm4RecDraft& draft, const Document& document) const {
+  const Cllm4RecOptions& o = parts_->options;
+  repeat(draft.mr_users, visits_of(document.form, user_slot, o), document.user);
+  const auto rows = o.mr == "paper" ? document.items : document.read;
+  draft.mr_items.insert(draft.mr_items.end(), rows.begin(), rows.end());
+  if (o.lambda_l <= 0) return;
+  draft.prior_users.push_back(document.user);
+  draft.prior_items.insert(draft.prior_items.end(), document.items.begin(), document.items.end());
 }
 
 void ItemObjective::finish(const Cllm4RecDraft& draft, Cllm4RecBatch& batch, Random& random) const {
   batch.items = {ints(draft.target_rows), ints(draft.targets), torch::tensor(draft.counts)};
-  if (sampler_) {
+  if (sampler_ && !draft.targets.empty()) {
     batch.sample = sampler_->draw(parts_->options.sampled_items, batch.items, random);
   }
 }
@@ -165,19 +186,24 @@ void ItemObjective::finish(const Cllm4RecDraft& draft, Cllm4RecBatch& batch, Ran
 model::LossParts ItemObjective::loss(const model::Batch& any) {
   const auto& batch = static_cast<const Cllm4RecBatch&>(any);
   Cllm4RecTables& learned = *parts_->collaborative;
+  return regularised(likelihood(batch), batch, learned,
+                     parts_->content ? &*parts_->content : nullptr);
+}
+
+torch::Tensor ItemObjective::likelihood(const Cllm4RecBatch& batch) const {
+  if (batch.items.items.numel() == 0) return nothing_predicted(parts_->device);
+  Cllm4RecTables& learned = *parts_->collaborative;
   const auto vectors = learned.vectors();
   const torch::Tensor hidden =
       prompt::read_hidden(batch.prompts, *parts_->backbone, vectors).to(torch::kFloat32);
-  const torch::Tensor nll =
-      batch.sample
-          ? prompt::sampled_item_cross_entropy_sum(hidden, learned.item, batch.items, *batch.sample)
-          : prompt::item_cross_entropy_sum(hidden, learned.item.all(), batch.items);
-  return regularised(nll, batch, learned, parts_->content ? &*parts_->content : nullptr);
+  return batch.sample ? prompt::sampled_item_cross_entropy_sum(hidden, learned.item, batch.items,
+                                                               *batch.sample)
+                      : prompt::item_cross_entropy_sum(hidden, learned.item.all(), batch.items);
 }
 
 CollaborativeObjective::CollaborativeObjective(std::shared_ptr<Cllm4RecParts> parts,
                                                int64_t batch_size)
-    : ItemObjective(parts, {"collaborative", batch_size, true}, parts->options.first_token ? 1 : 2),
+    : ItemObjective(parts, {.name = "collaborative", .batch_size = batch_size}),
       // The last item is only predicted, never read, so one more fits.
       room_(parts_->history_room(parts_->forms->interactions) + 1),
       cut_(longer_than(parts_->train, room_)) {}
@@ -187,25 +213,27 @@ void CollaborativeObjective::add(Cllm4RecDraft& draft, int64_t number, Random& r
   const prompt::Template& form = parts_->forms->interactions;
   std::vector<Index> items = recent(parts_->train.row(user), room_);
   if (parts_->options.reorder && parts_->options.reorder_pretrain) random.shuffle(items);
+  draft.numbers.push_back(number);
+  regularise(draft, {form, user, items, items});
+  const size_t first = parts_->options.first_token ? 0 : 1;
+  if (items.size() <= first) return;  // nothing to predict; its tokens are regularised all the same
   const std::span<const Index> read = std::span(items).first(items.size() - 1);
   const prompt::Placed placed =
       draft.prompts.add(form, fillings(form, {&user, 1}, {}, read), parts_->backbone->context());
   const int64_t main_text = placed.slots[static_cast<size_t>(form.slot("items"))].begin;
   draft.prompts.begin_main_text(main_text);
-  const size_t first = parts_->options.first_token ? 0 : 1;
   for (size_t k = first; k < items.size(); ++k) {
     draft.target_rows.push_back(static_cast<int64_t>(draft.read.size()));
     draft.targets.push_back(items[k]);
     draft.counts.push_back(1.0f);
     draft.read.push_back(main_text - 1 + static_cast<int64_t>(k));
   }
-  draft.numbers.push_back(number);
-  regularise(draft, user, items);
 }
 
 RecommendationObjective::RecommendationObjective(std::shared_ptr<Cllm4RecParts> parts,
                                                  int64_t batch_size)
-    : ItemObjective(parts, {"recommendation", batch_size, true}, 1),
+    : ItemObjective(parts,
+                    {.name = "recommendation", .batch_size = batch_size, .by_document = true}),
       room_(parts_->history_room(parts_->forms->recommend)),
       cut_(longer_than(parts_->train, room_)) {}
 
@@ -235,7 +263,7 @@ void RecommendationObjective::add(Cllm4RecDraft& draft, int64_t number, Random& 
   draft.counts.push_back(static_cast<float>(targets.size()));
   draft.read.push_back(placed.last());
   draft.numbers.push_back(number);
-  regularise(draft, user, all);
+  regularise(draft, {form, user, all, left});
 }
 
 ContentObjective::ContentObjective(std::shared_ptr<Cllm4RecParts> parts,
@@ -244,18 +272,39 @@ ContentObjective::ContentObjective(std::shared_ptr<Cllm4RecParts> parts,
                         text_lengths(*corpus, parts->options.bucket)),
       corpus_(std::move(corpus)) {}
 
+std::vector<int32_t> ContentObjective::words(const ContentCorpus::Document& document) const {
+  return parts_->forms->encode(document.form->words_take_space() ? " " + document.text
+                                                                 : document.text);
+}
+
+size_t ContentObjective::kept(const prompt::Template& form) const {
+  // The last word is only predicted, never read, so one more fits.
+  const int64_t room = form.room(parts_->backbone->context()) + 1;
+  const int64_t limit = parts_->options.max_text_tokens;
+  return static_cast<size_t>(limit > 0 ? std::min(limit, room) : room);
+}
+
+ContentObjective::CutTexts ContentObjective::cut_texts(int64_t most) const {
+  CutTexts texts;
+  texts.seen = std::min(most, corpus_->size());
+  for (int64_t k = 0; k < texts.seen; ++k) {
+    const ContentCorpus::Document document = corpus_->get(k * corpus_->size() / texts.seen);
+    texts.cut += words(document).size() > kept(*document.form);
+  }
+  return texts;
+}
+
 void ContentObjective::add(Cllm4RecDraft& draft, int64_t number, Random& /*random*/) const {
   const ContentCorpus::Document document = corpus_->get(number);
   const prompt::Template& form = *document.form;
-  std::vector<int32_t> words =
-      parts_->forms->encode(form.words_take_space() ? " " + document.text : document.text);
-  // The last word is only predicted, never read, so one more fits.
-  const int64_t limit = parts_->options.max_text_tokens;
-  const int64_t room = form.room(parts_->backbone->context()) + 1;
-  const int64_t keep = limit > 0 ? std::min(limit, room) : room;
-  if (static_cast<int64_t>(words.size()) > keep) words.resize(static_cast<size_t>(keep));
-  const size_t first = parts_->options.first_token ? 0 : 1;
-  if (words.size() <= first) return;  // nothing to predict
+  std::vector<int32_t> words = this->words(document);
+  words.resize(std::min(words.size(), kept(form)));
+  draft.numbers.push_back(number);
+  const Cllm4RecOptions& o = parts_->options;
+  if (document.user >= 0) repeat(draft.mr_users, visits_of(form, user_slot, o), document.user);
+  if (document.item >= 0) repeat(draft.mr_items, visits_of(form, item_slot, o), document.item);
+  const size_t first = o.first_token ? 0 : 1;
+  if (words.size() <= first) return;  // nothing to predict; its tokens are regularised all the same
   const std::span<const int32_t> read = std::span(words).first(words.size() - 1);
   const prompt::Placed placed =
       draft.prompts.add(form, fillings(form, {&document.user, 1}, {&document.item, 1}, read),
@@ -266,9 +315,6 @@ void ContentObjective::add(Cllm4RecDraft& draft, int64_t number, Random& /*rando
     draft.targets.push_back(words[k]);
     draft.read.push_back(main_text - 1 + static_cast<int64_t>(k));
   }
-  draft.numbers.push_back(number);
-  if (document.user >= 0) draft.mr_users.push_back(document.user);
-  if (document.item >= 0) draft.mr_items.push_back(document.item);
 }
 
 void ContentObjective::finish(const Cllm4RecDraft& draft, Cllm4RecBatch& batch,
@@ -279,11 +325,13 @@ void ContentObjective::finish(const Cllm4RecDraft& draft, Cllm4RecBatch& batch,
 model::LossParts ContentObjective::loss(const model::Batch& any) {
   const auto& batch = static_cast<const Cllm4RecBatch&>(any);
   Cllm4RecTables& learned = *parts_->content;
-  if (batch.words.numel() == 0) return {torch::zeros({}).requires_grad_(), batch.labels, {}};
-  const auto vectors = learned.vectors();
-  const torch::Tensor hidden = prompt::read_hidden(batch.prompts, *parts_->backbone, vectors);
-  return regularised(parts_->backbone->cross_entropy_sum(hidden, batch.words), batch, learned,
-                     &*parts_->collaborative);
+  const auto likelihood = [&] {
+    if (batch.words.numel() == 0) return nothing_predicted(parts_->device);
+    const auto vectors = learned.vectors();
+    const torch::Tensor hidden = prompt::read_hidden(batch.prompts, *parts_->backbone, vectors);
+    return parts_->backbone->cross_entropy_sum(hidden, batch.words);
+  };
+  return regularised(likelihood(), batch, learned, &*parts_->collaborative);
 }
 
 }  // namespace kindred::methods

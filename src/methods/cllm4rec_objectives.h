@@ -51,6 +51,9 @@ class Cllm4RecObjective : public model::Objective {
     std::string name;
     int64_t batch_size = 20;
     bool regularised = true;  ///< off in the warm-up, eq. 5
+    /// Averaged over documents whatever `normalise` says: the released code's recommendation step
+    /// has a mean over people where its two language models have one over tokens.
+    bool by_document = false;
   };
   std::string name() const override { return options_.name; }
   int64_t steps(int64_t /*epoch*/) const override { return visits_.steps(); }
@@ -88,12 +91,22 @@ class ItemObjective : public Cllm4RecObjective {
   model::LossParts loss(const model::Batch& batch) override;
 
  protected:
-  ItemObjective(std::shared_ptr<Cllm4RecParts> parts, Options options, int64_t least_items);
+  ItemObjective(std::shared_ptr<Cllm4RecParts> parts, Options options);
   void finish(const Cllm4RecDraft& draft, Cllm4RecBatch& batch, Random& random) const override;
-  /// Rows of eqs. 7 and 10's regularisers: the user and its items.
-  void regularise(Cllm4RecDraft& draft, data::Index user, std::span<const data::Index> items) const;
+  /// A user's document: its items, and those of them that its sequence holds.
+  struct Document {
+    const prompt::Template& form;
+    data::Index user;
+    std::span<const data::Index> items, read;
+  };
+  /// Rows of the regularisers. Eqs. 7 and 10: the user and all its items once, whether a text
+  /// mentions them or not. `mr: sum`: what stands in the sequence, as often as it stands there.
+  void regularise(Cllm4RecDraft& draft, const Document& document) const;
 
  private:
+  /// -sum ln p of the items predicted; scalar.
+  torch::Tensor likelihood(const Cllm4RecBatch& batch) const;
+
   std::optional<prompt::ItemSampler> sampler_;
 };
 
@@ -133,12 +146,23 @@ class ContentObjective : public Cllm4RecObjective {
   ContentObjective(std::shared_ptr<Cllm4RecParts> parts,
                    std::shared_ptr<const ContentCorpus> corpus, Options options);
   model::LossParts loss(const model::Batch& batch) override;
+  /// How many of the texts looked at (all, or `most` spread evenly over the corpus) have more words
+  /// than are read.
+  struct CutTexts {
+    int64_t cut = 0, seen = 0;
+  };
+  CutTexts cut_texts(int64_t most = 10000) const;
 
  protected:
   void add(Cllm4RecDraft& draft, int64_t document, Random& random) const override;
   void finish(const Cllm4RecDraft& draft, Cllm4RecBatch& batch, Random& random) const override;
 
  private:
+  /// A text's words, all of them.
+  std::vector<int32_t> words(const ContentCorpus::Document& document) const;
+  /// How many of them are read.
+  size_t kept(const prompt::Template& form) const;
+
   std::shared_ptr<const ContentCorpus> corpus_;
 };
 

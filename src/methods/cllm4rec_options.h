@@ -30,6 +30,7 @@ struct Cllm4RecPrompts {
 /// The recipe's `cllm4rec` section.
 struct Cllm4RecOptions {
   bool content = true;
+  std::string content_training = "learned";
   std::string backbone_training = "frozen";
   std::string predict = "one-pass";
   double lambda_c = 1.0;
@@ -48,6 +49,7 @@ struct Cllm4RecOptions {
   int64_t max_text_tokens = 0;
   int64_t max_history = 0;
   double init_std = 0.0;
+  std::string adam_users = "stage";
   bool dropout = true;
   int64_t sampled_items = 0;
   double sampler_power = 0.75;
@@ -59,6 +61,11 @@ struct Cllm4RecOptions {
   template <class V>
   void visit(V& v) {
     v("content", content, "content LLM beside the collaborative one; off is LLM-CF");
+    v("content_training", content_training,
+      "content tables: learned from texts, or none: they stay as they were drawn, without warm-up "
+      "or "
+      "C-steps, and regularise all the same (the control that shows what the texts add)",
+      Choices{{"learned", "none"}});
     v("backbone_training", backbone_training,
       "frozen, or finetune-all (LLM-FtAll, vocabulary too), or scratch (LLM-Scratch)",
       Choices{{"frozen", "finetune-all", "scratch"}});
@@ -71,11 +78,12 @@ struct Cllm4RecOptions {
     v("lambda_l", lambda_l, "precision of the collaborative prior, eq. 1", Bounds{0});
     v("mr", mr,
       "mutual regularisation: paper is lambda_c/2 times the squared distance inside the document's "
-      "loss (eqs. 7, 8, 10); sum is lambda_c times it, added to the averaged loss (released code)",
+      "loss, over its user and items once (eqs. 7, 8, 10); sum is lambda_c times it, added to the "
+      "averaged loss, over the user and item tokens that the step reads (released code)",
       Choices{{"paper", "sum"}});
     v("normalise", normalise,
-      "what a batch's loss is averaged over: documents (users or texts, the paper's sums) or "
-      "predicted tokens (released code)",
+      "what a batch's loss is averaged over: documents (users or texts, the paper's sums), or "
+      "predicted tokens and, in finetuning, users (released code)",
       Choices{{"document", "token"}});
     v("alternate", alternate, "L-steps and C-steps by turns: one step each, or one epoch each",
       Choices{{"step", "epoch"}});
@@ -98,6 +106,11 @@ struct Cllm4RecOptions {
     v("max_history", max_history, "most recent items of a history that are read, 0: the context",
       Bounds{0});
     v("init_std", init_std, "scale of new embeddings, 0: the backbone's own", Bounds{0});
+    v("adam_users", adam_users,
+      "moments of the user tables: as the stage's adam says, or dense whatever it says (a person "
+      "is "
+      "visited once an epoch, and a lazy row moves at most the step size a visit)",
+      Choices{{"stage", "dense"}});
     v("dropout", dropout, "the backbone's own dropout stays active in training");
     v("sampled_items", sampled_items,
       "items drawn a step for a sampled softmax with log-Q correction, 0: the full softmax",

@@ -139,7 +139,6 @@ std::shared_ptr<Cllm4RecParts> make_parts(const Cllm4RecOptions& options,
   parts->collaborative = make_tables("collaborative", *parts, data);
   if (options.content) parts->content = make_tables("content", *parts, data);
   parts->train = data::histories(data, std::array{data::Part::train}).items;
-  parts->user_documented.assign(static_cast<size_t>(data.user_count()), 0);
   parts->item_documented.assign(static_cast<size_t>(data.item_count()), 0);
   parts->user_cold.assign(static_cast<size_t>(data.user_count()), 1);
   for (int64_t user = 0; user < parts->train.rows(); ++user) {

@@ -40,8 +40,8 @@ struct Cllm4RecParts {
   std::unique_ptr<Cllm4RecForms> forms;
   std::optional<Cllm4RecTables> collaborative, content;
   data::Csr train;  ///< training items of each user, oldest first; no rows in a loaded model
-  std::vector<uint8_t> user_documented, item_documented;  ///< mentioned by a text of the corpus
-  std::vector<uint8_t> user_cold, item_cold;              ///< no training interaction
+  std::vector<uint8_t> item_documented;       ///< mentioned by a text of the corpus
+  std::vector<uint8_t> user_cold, item_cold;  ///< no training interaction
 
   data::Index users() const { return static_cast<data::Index>(collaborative->user.rows()); }
   data::Index items() const { return static_cast<data::Index>(collaborative->item.rows()); }

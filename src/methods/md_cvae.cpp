@@ -55,7 +55,8 @@ torch::Tensor content_means(const ContentVae& vae, const ContentBatches& batches
 
 /// Options that only the joint stage reads. (`latent_size` and `hidden_sizes` give the width of the
 /// items' embeddings, which is the content's too.)
-constexpr std::array joint_options = {"lambda_v", "kl_weight", "anneal_epochs"};
+constexpr std::array joint_options = {"lambda_v", "kl_weight", "anneal_epochs", "dropout",
+                                      "normalize"};
 
 /// What a recipe says of it.
 struct MdCvaeSettings {
@@ -130,7 +131,7 @@ MdCvae::MdCvae(MdCvaeSettings settings, const model::MethodContext& context)
   content.device = device_;
   content_ = std::make_shared<ContentVae>(static_cast<int64_t>(words_->words.size()), content);
   recommender_ =
-      std::make_shared<UserVaeRecommender>("md-cvae", users_, *histories_, /*normalize=*/false);
+      std::make_shared<UserVaeRecommender>("md-cvae", users_, *histories_, options_.normalize);
 }
 
 std::shared_ptr<ContentBatches> MdCvae::content_batches(const std::string& stage,
@@ -182,6 +183,8 @@ std::vector<model::Stage> MdCvae::stages() {
 std::shared_ptr<model::Objective> MdCvae::user_objective() const {
   cf::UserBatchOptions batches;
   batches.batch_size = train_.back().second.batch_size;
+  batches.dropout = options_.dropout;
+  batches.normalize = options_.normalize;
   batches.latent = options_.latent_size;
   batches.seed = seed_;
   batches.stream = "md-cvae.users";

@@ -18,6 +18,10 @@
 //   out.
 // - The learning rate falls along a cosine to 1e-4 where theirs drops to it after half the epochs.
 // - As in Multi-VAE everybody's training items are learned from; nobody is held out.
+// - Multi-VAE's input dropout and unit-length inputs are options, off as in the authors' code
+// (whose
+//   networks can do both and are built without). Where people have few items the user side needs
+//   them: without, it is no Multi-VAE however small lambda_V is.
 
 #include "cf/user_vae.h"
 #include "core/options.h"
@@ -35,6 +39,8 @@ struct MdCvaeOptions {
   double lambda_w = 2e-4;
   double kl_weight = 0.2;
   int64_t anneal_epochs = 80;
+  double dropout = 0.0;
+  bool normalize = false;
   double mask = 0.3;
   std::string content = "auto";
   text::BagOfWordsOptions words;
@@ -55,6 +61,10 @@ struct MdCvaeOptions {
     v("lambda_w", lambda_w, "weight of half the squared weights", Bounds{0});
     v("kl_weight", kl_weight, "weight of the users' divergence once annealed", Bounds{0, 1e3});
     v("anneal_epochs", anneal_epochs, "epochs over which that weight grows from 0", Bounds{0});
+    v("dropout", dropout,
+      "share of a person's items hidden from the encoder in a step (Multi-VAE: 0.5)",
+      Bounds{0, 0.99});
+    v("normalize", normalize, "a person's items enter the encoder with length 1 (Multi-VAE)");
     v("mask", mask, "share of an item's words hidden while the first content layer is pretrained",
       Bounds{0, 0.99});
     v("content", content,

@@ -158,6 +158,7 @@ struct Stage {
   Alternation alternation = Alternation::step;
   std::vector<ParameterGroup> parameters;    ///< dense parameters it trains
   std::vector<Table*> tables;                ///< ID tables it trains
+  std::vector<const Table*> dense_tables;    ///< those with dense moments whatever `adam` says
   std::vector<torch::nn::Module*> training;  ///< modules whose dropout stays active while it trains
   /// All others its objectives run: put in eval mode. What `parameters` does not name of either
   /// takes no gradient while it trains.

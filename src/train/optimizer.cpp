@@ -80,7 +80,9 @@ Optimizer::Optimizer(const model::Stage& stage, bool by_tensors)
     slot.name = table->name();
     slot.table = table;
     slot.decay = options_.weight_decay;
-    slot.lazy = options_.adam == "lazy";
+    const auto& dense = stage.dense_tables;
+    slot.lazy =
+        options_.adam == "lazy" && std::find(dense.begin(), dense.end(), table) == dense.end();
     add(std::move(slot));
   }
 }

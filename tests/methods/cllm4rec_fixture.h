@@ -71,6 +71,20 @@ inline std::shared_ptr<data::Dataset> reference_shop(const Json& facts) {
                    facts["titles"]);
 }
 
+/// Five people, seven items, two reviews, one title.
+inline const std::vector<std::vector<int>> shop_train = {
+    {0, 1, 2, 3, 4, 5}, {2, 4}, {5, 0, 3, 4, 1}, {1}, {3, 5}};
+
+inline std::shared_ptr<data::Dataset> small_shop() {
+  return make_shop(shop_train, 7,
+                   {{"0", "A fine thing"}, {"3", "user_3 <item_3> <user> <|endoftext|>"}},
+                   {{"6", "Stand"}});
+}
+
+inline const Cllm4RecBatch& as_ours(const std::unique_ptr<model::Batch>& batch) {
+  return static_cast<const Cllm4RecBatch&>(*batch);
+}
+
 /// Options, parts and corpus for a dataset over the tiny backbone or another.
 struct Bench {
   std::shared_ptr<data::Dataset> data;
@@ -89,7 +103,6 @@ struct Bench {
     parts = make_parts(options, context);
     if (!options.content) return;
     corpus = std::make_shared<ContentCorpus>(data, options, *parts->forms);
-    parts->user_documented = corpus->user_documented();
     parts->item_documented = corpus->item_documented();
   }
 

@@ -16,19 +16,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-const std::vector<std::vector<int>> shop_train = {
-    {0, 1, 2, 3, 4, 5}, {2, 4}, {5, 0, 3, 4, 1}, {1}, {3, 5}};
-
-std::shared_ptr<data::Dataset> small_shop() {
-  return make_shop(shop_train, 7,
-                   {{"0", "A fine thing"}, {"3", "user_3 <item_3> <user> <|endoftext|>"}},
-                   {{"6", "Stand"}});
-}
-
-const Cllm4RecBatch& as_ours(const std::unique_ptr<model::Batch>& batch) {
-  return static_cast<const Cllm4RecBatch&>(*batch);
-}
-
 // The items a user's document predicts, in order.
 std::vector<int64_t> order_of(const Cllm4RecBatch& batch, int64_t user) {
   std::vector<int64_t> result;
@@ -142,16 +129,6 @@ TEST(Cllm4RecCorpus, LongHistoriesKeepTheMostRecentItemsAndTheClosingWords) {
   for (int64_t k = 0; k < targets.size(0); ++k) read.insert(targets[k]);
   for (int64_t item = 2; item < 200 - room; ++item) EXPECT_EQ(read.count(item), 0u) << item;
   for (int64_t item = 200 - room; item < 200; ++item) EXPECT_EQ(read.count(item), 1u) << item;
-}
-
-TEST(Cllm4RecCorpus, OnlyWhatTextsMentionIsRegularised) {
-  const Bench bench(small_shop(), {});
-  EXPECT_THAT(bench.corpus->user_documented(), ElementsAre(1, 0, 0, 0, 0));
-  EXPECT_THAT(bench.corpus->item_documented(), ElementsAre(1, 0, 0, 1, 0, 0, 1));
-  const CollaborativeObjective objective(bench.parts, 5);
-  const auto batch = objective.batch(0, 0);
-  EXPECT_EQ(as_ours(batch).mr_users.numel(), 1);
-  EXPECT_EQ(as_ours(batch).mr_items.numel(), 2 + 2 + 1);  // items 0 and 3, by three users
 }
 
 TEST(Cllm4RecOptionsTest, PromptsWithWrongSlotsAreConfigurationErrors) {

@@ -275,6 +275,28 @@ TEST(MdCvae, LearnsTastesAndServesAColdItemByItsWords) {
   }
 }
 
+TEST(MdCvae, InputsAreDroppedAndScaledWhereAskedFor) {
+  const auto dataset = tastes();
+  const auto values = [&](const Json& more) {
+    Json options = {{"words", {{"min_documents", 1}}}};
+    options.update(more);
+    const auto method = cf::method_of(md_cvae_entry(), dataset, options, short_stages());
+    const auto stages = method->stages();
+    const auto batch = stages.back().objectives[0]->batch(0, 0);
+    return dynamic_cast<const cf::UserBatch&>(*batch).values;
+  };
+  EXPECT_TRUE((values(Json::object()) == 1).all().item<bool>());
+  const torch::Tensor dropped = values({{"dropout", 0.5}});
+  EXPECT_TRUE(((dropped == 0) | (dropped == 2)).all().item<bool>());
+  EXPECT_GT((dropped == 0).sum().item<int64_t>(), 0);
+  const torch::Tensor scaled = values({{"normalize", true}});  // people have two items or three
+  EXPECT_LT(scaled.max().item<float>(), 0.72f);
+  const auto method =
+      cf::method_of(md_cvae_entry(), dataset,
+                    {{"normalize", true}, {"words", {{"min_documents", 1}}}}, short_stages());
+  cf::expect_round_trip(md_cvae_entry(), *method->recommender(), *dataset);
+}
+
 TEST(MdCvae, IsTheSameWithTheSameSeed) {
   const auto dataset = tastes();
   std::vector<torch::Tensor> scores;

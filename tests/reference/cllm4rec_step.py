@@ -118,8 +118,6 @@ class Reference:
         self.rows = [(u, i) for u in range(USERS) for i in TRAIN[u]]
         self.texts = [(u, i, REVIEWS[r]) for r, (u, i) in enumerate(self.rows) if r in REVIEWS]
         self.texts += [(None, i, t) for i, t in TITLES.items()]
-        self.user_documented = {u for u, _, _ in self.texts if u is not None}
-        self.item_documented = {i for _, i, _ in self.texts}
 
     def encode(self, text):
         return self.tokenizer.encode(text).ids
@@ -151,21 +149,21 @@ class Reference:
                          - self.tables[side + fixed][row].detach()).square().sum()
         return d
 
-    def combine(self, nll, distance, documents, tokens):
-        paper_mr = self.case["mr"] == "paper"
-        count = documents if self.case["normalise"] == "document" else tokens
-        if paper_mr:
+    def combine(self, nll, distance, count):
+        if self.case["mr"] == "paper":
             return (nll + LAMBDA / 2 * distance) / count
         return nll / count + LAMBDA * distance
 
-    def documented(self, user, items):
-        return ([user] if user in self.user_documented else [],
-                [i for i in items if i in self.item_documented])
+    def lm_count(self, documents, tokens):
+        return documents if self.case["normalise"] == "document" else tokens
+
+    def in_prompt(self, name, slot):
+        """How often the regulariser meets a document's user or item: once in the paper; the released
+        code compares the whole embedded sequence, so each time it stands there."""
+        return 1 if self.case["mr"] == "paper" else self.case["prompts"][name].count(slot)
 
     def l_step(self, epoch, step):
-        least = 1 if self.case["first"] else 2
-        users = [u for u in range(USERS) if len(TRAIN[u]) >= least]
-        chosen, random = visits(users, USERS, "collaborative", epoch, step)
+        chosen, random = visits(range(USERS), USERS, "collaborative", epoch, step)
         nll, distance, tokens, ids_of = 0, 0, 0, []
         for u in chosen:
             items = list(TRAIN[u])
@@ -178,9 +176,10 @@ class Reference:
                 nll = nll - logits[len(prompt) - 1 + k].log_softmax(-1)[items[k]]
                 tokens += 1
             distance = distance + self.regulariser(
-                "collaborative", "content", *self.documented(u, items))
-            ids_of.append(ids[:-1])
-        return self.combine(nll, distance, len(chosen), tokens), ids_of
+                "collaborative", "content", [u] * self.in_prompt("interactions", "<user>"), items)
+            if len(items) > first:  # a lone item that is not predicted is only regularised
+                ids_of.append(ids[:-1])
+        return self.combine(nll, distance, self.lm_count(len(chosen), tokens)), ids_of
 
     def c_step(self, epoch, step, name="content", regularised=True):
         chosen, _ = visits(range(len(self.texts)), 4, name, epoch, step)
@@ -192,23 +191,25 @@ class Reference:
             space = " " if self.case["prompts"][form][-1] == "space" else ""
             words = self.encode(space + text)
             first = 0 if self.case["first"] else 1
+            documents += 1
+            distance = distance + self.regulariser(
+                "content", "collaborative",
+                [] if user is None else [user] * self.in_prompt(form, "<user>"),
+                [item] * self.in_prompt(form, "<item>"))
             if len(words) <= first:
                 continue
             logits = self.hidden(prompt + words, "content") @ self.model.transformer.wte.weight.T
             for k in range(first, len(words)):
                 nll = nll - logits[len(prompt) - 1 + k].log_softmax(-1)[words[k]]
                 tokens += 1
-            documents += 1
-            distance = distance + self.regulariser(
-                "content", "collaborative", [] if user is None else [user], [item])
             ids_of.append((prompt + words)[:-1])
         if not regularised:
             distance = 0 * distance
-        return self.combine(nll, distance, documents, tokens), ids_of
+        return self.combine(nll, distance, self.lm_count(documents, tokens)), ids_of
 
     def rec_step(self, epoch, step):
         chosen, random = visits(range(USERS), USERS, "recommendation", epoch, step)
-        nll, distance, tokens, ids_of = 0, 0, 0, []
+        nll, distance, ids_of = 0, 0, []
         for u in chosen:
             items = TRAIN[u]
             held = set(random.sample(len(items), max(1, int(MASK_SHARE * len(items)))))
@@ -218,11 +219,11 @@ class Reference:
             ids = self.prompt("recommend", u, items=left)
             logits = self.hidden(ids, "collaborative")[-1] @ self.tables["items.collaborative"].T
             nll = nll - logits.log_softmax(-1)[targets].sum()
-            tokens += len(targets)
+            seen = items if self.case["mr"] == "paper" else left  # eq. 10: all of the user's items
             distance = distance + self.regulariser(
-                "collaborative", "content", *self.documented(u, items))
+                "collaborative", "content", [u] * self.in_prompt("recommend", "<user>"), seen)
             ids_of.append(ids)
-        return self.combine(nll, distance, len(chosen), tokens), ids_of
+        return self.combine(nll, distance, len(chosen)), ids_of  # in both a mean over people
 
     def scores(self):
         with torch.no_grad():

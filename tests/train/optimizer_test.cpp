@@ -149,6 +149,32 @@ TEST(LazyAdam, DiffersFromDenseOtherwise) {
   EXPECT_FALSE(torch::allclose(trained("lazy", false, false), trained("dense", false, false)));
 }
 
+TEST(LazyAdam, SingleTablesMayBeDense) {
+  const auto two = [](const std::string& adam, bool second_dense) {
+    model::Table first("first", 30, 7, 0.1, 3), second("second", 30, 7, 0.1, 3);
+    model::Stage stage;
+    stage.train.adam = adam;
+    stage.tables = {&first, &second};
+    if (second_dense) stage.dense_tables = {&second};
+    Optimizer optimizer(stage);
+    torch::manual_seed(2);
+    for (int step = 0; step < 6; ++step) {
+      const torch::Tensor gradient = torch::randn({30, 7}),
+                          rows = torch::randperm(30).narrow(0, 0, 9);
+      optimizer.clear();
+      give_gradient(first, rows, gradient);
+      give_gradient(second, rows, gradient);
+      optimizer.collect();
+      optimizer.step(0.01);
+    }
+    return std::pair(first.weight(), second.weight());
+  };
+  const auto lazy = two("lazy", false), dense = two("dense", false), mixed = two("lazy", true);
+  EXPECT_FALSE(torch::equal(lazy.second, dense.second));
+  EXPECT_TRUE(torch::equal(mixed.first, lazy.first));
+  EXPECT_TRUE(torch::equal(mixed.second, dense.second));
+}
+
 TEST(LazyAdam, ReadsAndWritesTouchedRowsOnly) {
   model::Table table("table", 5, 3, 0.1, 3);
   const torch::Tensor before = table.weight().clone();
