@@ -86,19 +86,20 @@ kernels::AttentionHead<E> head_of(const torch::Tensor& queries, const KeyRows& r
                                   const BiasedShape& shape, size_t sequence, int64_t head, E type) {
   const int64_t d = queries.size(1) / shape.heads, begin = shape.queries[sequence];
   const int64_t n = extent(shape.queries, sequence), m = read.keys.size(0);
-  kernels::AttentionHead<E> made{.q = data_of(queries, type) + begin * queries.stride(0) + head * d,
-                                 .k = data_of(read.keys, type) + head * d,
-                                 .v = data_of(read.values, type) + head * d,
-                                 .q_stride = queries.stride(0),
-                                 .kv_stride = read.keys.stride(0),
-                                 .queries = n,
-                                 .keys = m,
-                                 .head_dim = d,
-                                 .scale = 1.0f,
-                                 .dropout = shape.dropout,
-                                 .first_row = static_cast<uint64_t>(shape.mask_row(sequence) * shape.heads + head),
-                                 .row_step = static_cast<uint64_t>(shape.heads),
-                                 .causal = shape.causal};
+  kernels::AttentionHead<E> made{
+      .q = data_of(queries, type) + begin * queries.stride(0) + head * d,
+      .k = data_of(read.keys, type) + head * d,
+      .v = data_of(read.values, type) + head * d,
+      .q_stride = queries.stride(0),
+      .kv_stride = read.keys.stride(0),
+      .queries = n,
+      .keys = m,
+      .head_dim = d,
+      .scale = 1.0f,
+      .dropout = shape.dropout,
+      .first_row = static_cast<uint64_t>(shape.mask_row(sequence) * shape.heads + head),
+      .row_step = static_cast<uint64_t>(shape.heads),
+      .causal = shape.causal};
   if (shape.bias.defined()) {
     const int64_t row = shape.bias.size(1), last = shape.causal ? m : n;
     check(row / 2 + 1 >= std::max(n, m), "a bias for every distance");

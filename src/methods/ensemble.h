@@ -19,7 +19,8 @@ struct EnsembleOptions {
   std::vector<double> given_weights;
   int64_t fit_users = 1000;
 
-  template <class V> void visit(V &v) {
+  template <class V>
+  void visit(V& v) {
     v("scale", scale,
       "what of the members is averaged: their scores of what is asked, "
       "standardised per person; or "
@@ -27,8 +28,8 @@ struct EnsembleOptions {
       Choices{{"standardised", "probabilities", "logits"}});
     v("weights", weights, "equal, fitted on the validation part, or given",
       Choices{{"equal", "fitted", "given"}});
-    v("given_weights", given_weights,
-      "weights: given: one for each member, in their order", Bounds{0, 1e9});
+    v("given_weights", given_weights, "weights: given: one for each member, in their order",
+      Bounds{0, 1e9});
     v("fit_users", fit_users,
       "weights: fitted: validation users (standardised) or rows "
       "(probabilities, logits) that are "
@@ -40,4 +41,4 @@ struct EnsembleOptions {
 /// Its line of the catalog; its parts are `members`.
 model::CatalogEntry ensemble_entry();
 
-} // namespace kindred::methods
+}  // namespace kindred::methods
