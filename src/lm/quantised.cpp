@@ -31,6 +31,17 @@ torch::Tensor call(const c10::OperatorHandle& op, Arguments&&... arguments) {
   return stack.front().toTensor();
 }
 
+// Whether the processor adds products of bytes in 32 bits. Older ones add pairs of them in 16,
+// which hold no two products of full bytes: sums are cut off, and errors of a tenth go unnoticed.
+bool multiplies_bytes() {
+#if defined(__x86_64__)
+  static const bool can = __builtin_cpu_supports("avx512vnni") || __builtin_cpu_supports("avxvnni");
+  return can;
+#else
+  return true;
+#endif
+}
+
 // Scales of rows: their largest magnitude becomes 127.
 torch::Tensor scales_of(const torch::Tensor& rows) {
   return rows.abs().amax(1).div_(kLargest).clamp_min_(1e-30);
@@ -73,7 +84,7 @@ Quantised::Quantised(const torch::Tensor& weight) : scales_(scales_of(weight)) {
   integers_ = (weight / scales_.unsqueeze(1)).round_().clamp_(-kLargest, kLargest).to(torch::kInt8);
   zeros_ = torch::zeros({weight.size(0)}, torch::kInt64);
   static const auto prepack = find("onednn::qlinear_prepack");
-  if (!prepack || !find("onednn::qlinear_pointwise")) return;
+  if (!multiplies_bytes() || !prepack || !find("onednn::qlinear_pointwise")) return;
   constexpr int64_t kTypicalRows = 512;
   packed_ = call(*prepack, integers_, std::vector<int64_t>{kTypicalRows, weight.size(1)});
   integers_ = torch::Tensor();

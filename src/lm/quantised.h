@@ -13,8 +13,8 @@ class Quantised {
   explicit Quantised(const torch::Tensor& weight);
 
   /// x [T, in] fp32 or bf16 -> x weight^T + bias [T, out] in x's type; bias [out] may be undefined.
-  /// Products of integers by oneDNN where LibTorch has it, else with weights turned back to
-  /// numbers.
+  /// Products of integers by oneDNN where LibTorch has it and the processor adds products of bytes
+  /// in 32 bits (VNNI), else with weights turned back to numbers.
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& bias) const;
 
  private:

@@ -10,6 +10,7 @@
 #include "core/strings.h"
 #include "text/text_fixture.h"
 #include "text/tokenizer.h"
+#include "text/unicode.h"
 
 namespace kindred::text {
 namespace {
