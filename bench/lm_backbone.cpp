@@ -19,6 +19,7 @@
 #include "core/json.h"
 #include "core/safetensors.h"
 #include "lm/adapter.h"
+#include "lm/causal_lm.h"
 #include "lm/continuations.h"
 #include "lm/generate.h"
 
