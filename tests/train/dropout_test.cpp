@@ -106,7 +106,8 @@ TEST(DropoutInSteps, PartsDropWhatTheWholeDoes) {
   const Trained whole = train(20, 1, 0.2), without = train(20, 1, 0.0);
   ASSERT_EQ(whole.losses.size(), 4u);
   EXPECT_GT(std::abs(whole.losses[0] - without.losses[0]), 1e-3) << "nothing was dropped";
-  for (const auto& [batch, accumulate] : {std::pair<int64_t, int64_t>{10, 2}, {5, 4}}) {
+  const std::vector<std::pair<int64_t, int64_t>> ways = {{10, 2}, {5, 4}};
+  for (const auto& [batch, accumulate] : ways) {
     const Trained parts = train(batch, accumulate, 0.2);
     ASSERT_EQ(parts.losses.size(), whole.losses.size());
     for (size_t step = 0; step < parts.losses.size(); ++step)
