@@ -75,8 +75,11 @@ std::vector<Found> evaluations_of(const RunFolder& folder) {
     if (asked.contains("precision") || (asked.contains("data") && !of_own_split(folder, file)))
       continue;
     const eval::MetricsFile metrics = eval::metrics_from_json(json, file.string());
-    if (!metrics.test.empty())
-      found.push_back({metrics.protocol, metrics.test, file.stem().string()});
+    const std::string stem = file.stem().string();
+    // An evaluation of the training part stands under "test" in its file too.
+    if (!metrics.test.empty() &&
+        stem.starts_with(evaluation_stem(metrics.protocol.name, data::Part::test)))
+      found.push_back({metrics.protocol, metrics.test, stem});
   }
   std::erase_if(found, [](const Found& one) { return one.values.empty(); });
   if (found.empty())

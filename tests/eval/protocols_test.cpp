@@ -129,8 +129,13 @@ TEST_F(Candidates, HoldTheHeldOutItemsAnywhereAndNothingElseOfThePerson) {
   for (const CandidateRow& row : file.rows) {
     EXPECT_EQ(row.items.size(), 14u);
     const auto of_person = known.row(*data.users.find(row.user));
-    for (size_t i = 0; i < row.items.size(); ++i)
-      if (std::ranges::count(of_person, *data.items.find(row.items[i])) > 0) places.insert(i);
+    int held_out = 0;
+    for (size_t i = 0; i < row.items.size(); ++i) {
+      if (std::ranges::count(of_person, *data.items.find(row.items[i])) == 0) continue;
+      places.insert(i);
+      ++held_out;
+    }
+    EXPECT_EQ(held_out, 2) << row.user;
   }
   EXPECT_GT(places.size(), 8u) << "a prompt's order must not give them away";
 }

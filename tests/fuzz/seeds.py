@@ -102,6 +102,12 @@ def results():
               b'"mask": "all"}, "valid": {"recall@20": 0.5}, "test": {"ndcg@10": null}, '
               b'"groups": {"cold": {"users": 3, "metrics": {"recall@20": 0.1}}}}')
     yield 5, b"truncated-recall@20+0.5*ndcg@100 - logloss"
+    yield 6, b"user:token\tcandidates:token_seq\na\tx y\nb\tz\n"
+    yield 7, (b'{"schema": 1, "kind": "evaluation", "label": "pop", "run": "runs/pop", "recipe": "r", "seed": 1, '
+              b'"split": "s", "part": "test", "protocol": {"name": "pointwise"}, "values": {"auc": 0.5}, '
+              b'"groups": {}, "users": {"tokens": ["a", "b"], "values": {"uauc": [0.5, null]}}, "rows": '
+              b'{"users": ["a"], "items": ["x", "y"], "user": [0, 0], "item": [0, 1], "label": [1, 0], '
+              b'"score": [0.5, "inf"], "probabilities": false}}')
 
 
 BYTES = {f"<0x{byte:02X}>": 3 + byte for byte in range(256)}

@@ -87,6 +87,11 @@ TEST_F(Comparing, CandidatesAreWrittenOnceAndServeEveryRun) {
 TEST_F(Comparing, NamesTheCommandForEachRunThatLacksTheEvaluation) {
   written_candidates("pop");
   CompareRequest asked{{run("pop"), run("ease")}, {}, {}, "candidates", ""};
+  EvaluateRequest of_training = evaluating("ease");
+  of_training.protocol = "candidates";
+  of_training.negatives = 5;
+  of_training.split = "train";
+  evaluate_run(of_training);
   const std::vector<std::string> lines = refusal(asked);
   ASSERT_EQ(lines.size(), 1u);
   EXPECT_THAT(lines[0], HasSubstr(cat(run("ease").string(), ": holds no such evaluation")));

@@ -198,7 +198,8 @@ void write_kept_evaluation(const std::filesystem::path& path, const KeptEvaluati
             {"groups", to_json(kept.groups)},
             {"users", users_json(kept.users)}};
   if (kept.rows.rows.size() > 0) json["rows"] = rows_json(kept.rows);
-  const std::string text = json.dump() + "\n";
+  // Ids are UTF-8 where Kindred prepared them; others must not end in an exception here.
+  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   if (text.size() > KeptEvaluation::largest)
     throw Error(Exit::bad_data, path.string(),
                 cat("would hold ", text.size() >> 20, " MiB, more than the ",
