@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "core/random.h"
 #include "core/strings.h"
 
 namespace kindred::eval {

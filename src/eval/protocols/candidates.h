@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "core/random.h"
 #include "eval/metrics/candidate_file.h"
 #include "eval/protocols/protocol.h"
 #include "eval/queries.h"

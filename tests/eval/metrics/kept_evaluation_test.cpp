@@ -130,7 +130,10 @@ TEST_F(KeptFiles, AreRefusedWhereTheyAreDamaged) {
 }
 
 TEST_F(KeptFiles, AreReadToALimit) {
-  const std::string bomb = gzipped(std::string(KeptEvaluation::largest + 2, ' '));
+  constexpr size_t piece = 1 << 20;
+  const std::string member = gzipped(std::string(piece, ' '));
+  std::string bomb;
+  for (size_t size = 0; size <= KeptEvaluation::largest; size += piece) bomb += member;
   EXPECT_LT(bomb.size(), 1u << 20);
   EXPECT_THAT(refusal(bomb), HasSubstr("more than 256 MiB"));
 }
