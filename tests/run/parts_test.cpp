@@ -37,9 +37,9 @@ std::vector<float> scores_of(const fs::path& run) {
   OpenedRun opened = open_run(run);
   std::vector<model::Query> queries(2);
   queries[0].user = 3;
-  queries[0].history = opened.seen[3];
+  queries[0].history = opened.history[3];
   queries[1].user = 8;
-  queries[1].history = opened.seen[8];
+  queries[1].history = opened.history[8];
   torch::Tensor out = torch::empty({2, opened.recommender->item_count()});
   const torch::NoGradGuard no_gradient;
   opened.recommender->score_all(queries, out);
@@ -76,7 +76,7 @@ TEST_F(Parts, AreTrainedBeforeTheMethodAndSavedInItsFolder) {
   OpenedRun opened = open_run(outcome.run_folder);
   std::vector<model::Query> queries(1);
   queries[0].user = 3;
-  queries[0].history = opened.seen[3];
+  queries[0].history = opened.history[3];
   torch::Tensor want = torch::empty({1, mean.item_count()}), got = torch::empty_like(want);
   const torch::NoGradGuard no_gradient;
   mean.score_all(queries, want);
