@@ -103,7 +103,9 @@ TEST_F(ArrivalsTest, NewItemsAreColdAndLast) {
     EXPECT_TRUE(known.unknown.empty());
     request.among = {"n1", "n2"};
     EXPECT_EQ(recommend(run, request).front().items.size(), 1u) << "n1 is known to the person";
-    EXPECT_EQ(score_items(run, "u1", {"n2", "i0"}).items.size(), 2u);
+    RecommendRequest whom;
+    whom.users = {"u1"};
+    EXPECT_EQ(score_items(run, whom, {"n2", "i0"}).items.size(), 2u);
   }
 }
 

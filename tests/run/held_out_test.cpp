@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/yaml.h"
 #include "data/histories.h"
+#include "run/compare_runs.h"
 #include "run/evaluate_run.h"
 #include "run/recipe.h"
 #include "run/recommend.h"
