@@ -16,7 +16,7 @@ std::string gzipped(std::string_view bytes) {
   check(deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, gzip_format, memory_level,
                      Z_DEFAULT_STRATEGY) == Z_OK,
         "zlib starts");
-  std::string result(64 * 1024, '\0');
+  std::string result(size_t{64} * 1024, '\0');
   size_t written = 0, given = 0;
   int status = Z_OK;
   while (status != Z_STREAM_END) {

@@ -65,7 +65,7 @@ double exact_at_1(std::string_view answer, std::span<const std::string> titles) 
 std::string quoted_part(std::string_view answer) {
   const std::string lower = text::lower_case(sanitize_utf8(normalized_text(answer)));
   // The original takes the words of its own prompt out first.
-  const std::string bare = replaced(lower, R"("item title" : )", "");
+  std::string bare = replaced(lower, R"("item title" : )", "");
   const size_t first = bare.find('"'), last = bare.rfind('"');
   if (first == std::string::npos) return bare;
   return first == last ? std::string() : bare.substr(first + 1, last - first - 1);
