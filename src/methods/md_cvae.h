@@ -18,10 +18,8 @@
 //   out.
 // - The learning rate falls along a cosine to 1e-4 where theirs drops to it after half the epochs.
 // - As in Multi-VAE everybody's training items are learned from; nobody is held out.
-// - Multi-VAE's input dropout and unit-length inputs are options, off as in the authors' code
-// (whose
-//   networks can do both and are built without). Where people have few items the user side needs
-//   them: without, it is no Multi-VAE however small lambda_V is.
+// - Multi-VAE's input dropout and unit-length inputs are options, off as in the authors' code (its
+//   networks can do both and are built without). However small lambda_V is, that is no Multi-VAE.
 
 #include "cf/user_vae.h"
 #include "core/options.h"
