@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "core/error.h"
 
@@ -15,6 +16,18 @@ torch::Tensor least(const torch::Tensor& scores, const torch::Tensor& asked) {
   const torch::Tensor values =
       torch::where(counted, scores, std::numeric_limits<float>::infinity());
   return values.amin(1, /*keepdim=*/true);
+}
+
+/// The ranks of the first `count` items among themselves: a permutation again.
+std::vector<uint32_t> ranks_of_first(std::span<const uint32_t> ranks, Index count) {
+  if (ranks.empty()) return {};
+  std::vector<Index> order(static_cast<size_t>(count));
+  std::iota(order.begin(), order.end(), Index{0});
+  std::ranges::sort(order, {}, [&](Index item) { return ranks[static_cast<size_t>(item)]; });
+  std::vector<uint32_t> result(order.size());
+  for (size_t rank = 0; rank < order.size(); ++rank)
+    result[static_cast<size_t>(order[rank])] = static_cast<uint32_t>(rank);
+  return result;
 }
 
 }  // namespace
@@ -87,8 +100,8 @@ TopItems Extended::top(const TopRequest& request) {
     masked.emplace_back(items.begin(),
                         items.begin() + (first_new(items) - std::span(items).begin()));
   known.masked = masked;
-  if (!request.tie_ranks.empty())
-    known.tie_ranks = request.tie_ranks.first(static_cast<size_t>(known_items()));
+  const std::vector<uint32_t> ranks = ranks_of_first(request.tie_ranks, known_items());
+  known.tie_ranks = ranks;
   TopItems found{std::vector<std::vector<Index>>(queries.size()),
                  std::vector<std::vector<float>>(queries.size())};
   // An empty `among` means every item; one of new items alone asks nothing of the trained ones.

@@ -157,7 +157,7 @@ TopItems Recommender::top(const TopRequest& request) {
   Work work{request, item_count(), {}, result};
   work.item_of_tie.resize(request.tie_ranks.size());
   for (size_t item = 0; item < request.tie_ranks.size(); ++item)
-    work.item_of_tie[request.tie_ranks[item]] = static_cast<data::Index>(item);
+    work.item_of_tie.at(request.tie_ranks[item]) = static_cast<data::Index>(item);
   const Capabilities can = capabilities();
   if (can.factorises) {
     top_by_vectors(*this, work);

@@ -99,5 +99,15 @@ TEST_F(ExtendedTest, ListsEndWithNewItems) {
       (std::vector<Items>{{4}, {4, 3}}));
 }
 
+TEST_F(ExtendedTest, TiesAreRankedAmongTheTrainedItemsWhateverRanksTheNewOnesHave) {
+  toy->weights = {2, 2, 2};
+  // The new items come first, so that the trained ones hold the largest ranks.
+  const std::vector<uint32_t> ranks{3, 4, 2, 1, 0};
+  const TopItems top =
+      extended.top({.queries = queries, .k = 5, .masked = {}, .tie_ranks = ranks, .among = {}});
+  EXPECT_EQ(top.items[1], (Items{2, 0, 1, 4, 3}));
+  EXPECT_EQ(top.scores[1], (Scores{2, 2, 2, 1, 1}));
+}
+
 }  // namespace
 }  // namespace kindred::model
